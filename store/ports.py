@@ -1,0 +1,302 @@
+"""The ports of the system of record: what casework may ask of it. ``store.sql`` implements them on SQLite and PostgreSQL.
+
+A unit of work is one transaction: state, audit and outbox commit together or not at all. Everything is synchronous; callers on
+an event loop use a thread. Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.deductions import Deduction, DeductionState
+from domain.events import DeadLetter, Delivery, Lane, PushSubscription
+from domain.findings import Finding, FindingState
+from domain.observations import Observation
+from domain.parties import Device, Merchant, Role, User
+from domain.records import Batch, Weighing
+from domain.warnings import AuditEntry, Evidence, Warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A signed-in session; ``token_hash`` is the SHA-256 of the cookie or bearer token, which is never stored."""
+
+    token_hash: str
+    user_id: str
+    csrf: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarningQuery:
+    """Filters of a warning listing. ``state``: a State value, ``open`` or None. ``region`` is a prefix. Newest first."""
+
+    state: str | None = None
+    uscc: str | None = None
+    region: str | None = None
+    level: str | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditStep:
+    """An audit entry before the store gives it its ``seq`` and chains it."""
+
+    entity: str
+    entity_id: str
+    from_state: str
+    to_state: str
+    at: datetime
+    actor: str
+    actor_role: str
+    reason: str = ""
+    evidence_ids: tuple[str, ...] = ()
+
+
+class Merchants(Protocol):
+    """Supervised businesses."""
+
+    def get(self, uscc: str) -> Merchant | None: ...
+    def put(self, merchant: Merchant) -> None:
+        """Insert or replace."""
+
+    def list(self) -> Sequence[Merchant]: ...
+
+
+class Devices(Protocol):
+    """Registered devices and whether they are there."""
+
+    def get(self, device_id: str) -> Device | None: ...
+    def put(self, device: Device) -> None:
+        """Insert or replace; presence is kept."""
+
+    def list(self, *, uscc: str | None = None) -> Sequence[Device]: ...
+    def presence(self, device_id: str) -> tuple[bool, datetime] | None:
+        """(online, since), or None if it was never heard of."""
+
+    def set_presence(self, device_id: str, *, online: bool, at: datetime) -> bool:
+        """Record presence unless something later is known; True if it changed."""
+
+
+class Users(Protocol):
+    """People who sign in, and their sessions."""
+
+    def get(self, user_id: str) -> User | None: ...
+    def by_login(self, login: str) -> tuple[User, str] | None:
+        """The user and the argon2 hash of the password."""
+
+    def put(self, user: User, *, password_hash: str | None = None) -> None:
+        """Insert or replace; without a hash the stored one is kept."""
+
+    def list(self, *, role: Role | None = None, uscc: str | None = None) -> Sequence[User]: ...
+    def add_session(self, session: Session) -> None: ...
+    def session(self, token_hash: str) -> Session | None: ...
+    def end_session(self, token_hash: str) -> None: ...
+    def end_expired_sessions(self, now: datetime) -> int: ...
+
+
+class Observations(Protocol):
+    """Facts as they came in."""
+
+    def known(self, event_id: str) -> str | None:
+        """The content hash stored under this event id, if any."""
+
+    def add(self, observation: Observation) -> None: ...
+    def add_all(self, observations: Iterable[Observation]) -> None: ...
+    def count(self) -> int: ...
+
+
+class Batches(Protocol):
+    """Lots and what remains of them."""
+
+    def get(self, uscc: str, lot: str) -> Batch | None: ...
+    def put(self, batch: Batch) -> None: ...
+    def expired(self, now: datetime, *, limit: int) -> Sequence[Batch]:
+        """Batches with ``expires_at <= now``, stock left, not segregated, and not judged since they expired or changed
+        (``expiry_judged_at`` is None).
+        """
+
+    def list(self, uscc: str) -> Sequence[Batch]: ...
+
+
+class Weighings(Protocol):
+    """Sales on scales."""
+
+    def add(self, weighing: Weighing) -> None: ...
+    def by_trace_code(self, trace_code: str) -> Sequence[Weighing]: ...
+
+
+class Findings(Protocol):
+    """Findings and what became of them."""
+
+    def get(self, finding_id: str) -> tuple[Finding, FindingState] | None: ...
+    def add(self, finding: Finding, state: FindingState, *, warning_id: str | None = None) -> None: ...
+    def set_state(self, finding_id: str, state: FindingState, *, warning_id: str | None = None) -> None: ...
+    def in_state(self, state: FindingState, *, uscc: str | None = None, limit: int = 100) -> Sequence[Finding]: ...
+
+
+class Warnings(Protocol):
+    """Warnings. At most one open one per ``open_key``, by the database's own unique index."""
+
+    def get(self, warning_id: str) -> Warning | None: ...
+    def add(self, warning: Warning) -> None:
+        """Raises Conflict if an open warning with the same key exists."""
+
+    def save(self, warning: Warning, *, expected_version: int) -> None:
+        """Write a changed warning. Raises Conflict if the stored version is another."""
+
+    def open_with_key(self, open_key: str) -> Warning | None: ...
+    def latest_with_key(self, open_key: str) -> Warning | None:
+        """The most recently raised one, open or not."""
+
+    def query(self, query: WarningQuery) -> tuple[Sequence[Warning], str | None]:
+        """One page, newest first, and the cursor of the next."""
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[Warning]:
+        """Open warnings something may be due for: close_by or rectify_by passed and not flagged, a reminder at
+        50/75/100 % of close_by not yet given, controlled_until passed. Served by an index, not by a scan.
+        """
+
+    def count_open(self) -> dict[str, int]:
+        """Open warnings by level."""
+
+    def overdue_unflagged(self, now: datetime) -> int:
+        """For the independent auditor: open red warnings past close_by that no sweep has flagged."""
+
+    def counted(self, *, uscc: str, class_: str, camera: str, day_from: datetime, day_until: datetime) -> int:
+        """Camera warnings of that class and camera raised in [day_from, day_until) (F.2: at most 3 are counted)."""
+
+
+class EvidenceItems(Protocol):
+    """Evidence attached to warnings."""
+
+    def add(self, evidence: Evidence) -> bool:
+        """False if the same warning has the same sha256 for the same finding/attempt already."""
+
+    def get(self, evidence_id: str) -> Evidence | None: ...
+    def of(self, warning_id: str) -> Sequence[Evidence]: ...
+    def of_many(self, warning_ids: Sequence[str]) -> dict[str, list[Evidence]]: ...
+
+
+class Audit(Protocol):
+    """The append-only, hash-chained trail."""
+
+    def append(self, step: AuditStep) -> AuditEntry: ...
+    def of(self, entity: str, entity_id: str) -> Sequence[AuditEntry]: ...
+    def verify(self) -> int:
+        """Recompute the chain; returns its length. Raises domain.errors.Conflict naming the first broken seq."""
+
+
+class Deductions(Protocol):
+    """The ledger."""
+
+    def get(self, deduction_id: str) -> Deduction | None: ...
+    def by_key(self, key: str) -> Deduction | None: ...
+    def add(self, deduction: Deduction) -> bool:
+        """False, and nothing changes, if the key exists."""
+
+    def save(self, deduction: Deduction, *, expected_version: int) -> None: ...
+    def of_merchant(self, uscc: str, *, month: str | None = None) -> Sequence[Deduction]: ...
+    def of_warning(self, warning_id: str) -> Sequence[Deduction]: ...
+    def of_code_since(self, uscc: str, violation_code: str, since: datetime) -> Sequence[Deduction]:
+        """Standing (not withdrawn, not reversed) entries of one code proposed at or after ``since``."""
+
+    def in_state(self, state: DeductionState, *, limit: int = 200) -> Sequence[Deduction]: ...
+
+
+class Outbox(Protocol):
+    """What must still be told to the outside; written in the same transaction as the state."""
+
+    def add(self, delivery: Delivery) -> bool:
+        """False if the key exists."""
+
+    def claim(self, now: datetime, *, lanes: Sequence[Lane], limit: int, lease_until: datetime) -> Sequence[Delivery]:
+        """Take due entries in id order and move their next attempt to ``lease_until``, so that a relay that dies gives them
+        back by itself (several relays may run).
+        """
+
+    def done(self, delivery_id: int, at: datetime) -> None: ...
+    def retry(self, delivery_id: int, *, next_attempt_at: datetime, error: str) -> None: ...
+    def fail(self, delivery_id: int, *, at: datetime, error: str) -> None:
+        """Give up for good: a human-visible failure."""
+
+    def pending(self) -> tuple[int, datetime | None]:
+        """How many are waiting, and since when the oldest."""
+
+    def failed(self, *, limit: int = 100) -> Sequence[Delivery]: ...
+
+
+class PushSubscriptions(Protocol):
+    """Browsers that want to be told."""
+
+    def put(self, subscription: PushSubscription) -> None: ...
+    def remove(self, subscription_id: str) -> None: ...
+    def get(self, subscription_id: str) -> PushSubscription | None: ...
+    def of_users(self, user_ids: Sequence[str]) -> Sequence[PushSubscription]: ...
+
+
+class DeadLetters(Protocol):
+    """Refused messages, for people to look at."""
+
+    def add(self, letter: DeadLetter) -> bool:
+        """False if the key exists."""
+
+    def list(self, *, code: str | None = None, limit: int = 100) -> Sequence[DeadLetter]: ...
+    def counts(self) -> dict[str, int]: ...
+    def drop_before(self, at: datetime) -> int: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over every repository. Leaving the ``with`` block without ``commit()`` rolls back."""
+
+    merchants: Merchants
+    devices: Devices
+    users: Users
+    observations: Observations
+    batches: Batches
+    weighings: Weighings
+    findings: Findings
+    warnings: Warnings
+    evidence: EvidenceItems
+    audit: Audit
+    deductions: Deductions
+    outbox: Outbox
+    push_subscriptions: PushSubscriptions
+    dead_letters: DeadLetters
+
+    def commit(self) -> None: ...
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A nested transaction: an error inside rolls back only what happened inside, and propagates."""
+
+
+class Store(Protocol):
+    """The system of record.
+
+    ``writing()`` begins a write transaction (BEGIN IMMEDIATE on SQLite); ``reading()`` a read-only one.
+    """
+
+    def writing(self) -> AbstractContextManager[UnitOfWork]: ...
+    def reading(self) -> AbstractContextManager[UnitOfWork]: ...
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision."""
+
+    def ping(self) -> None:
+        """Raises Unavailable if the database cannot be reached."""
+
+    def close(self) -> None: ...
+
+
+class Media(Protocol):
+    """Bytes named by their SHA-256 (hex)."""
+
+    def put(self, data: bytes, media_type: str) -> str: ...
+    def get(self, sha256: str) -> bytes:
+        """Raises NotFound."""
+
+    def has(self, sha256: str) -> bool: ...
