@@ -1,1 +1,4 @@
-"""To be described by whoever fills this package."""
+"""Alerts: the life of a warning, its deadlines, what raises it, and who is told through which channel.
+
+Everything here is pure but ``alerts.channels``, which alone touches the network.
+"""
