@@ -53,6 +53,8 @@ class Warning:
         on_time: whether the (last) submission came by ``rectify_by``; None before any.
         attempt: 1 for the first rectification, +1 for each failed verification.
         incident_id: facts that share it are charged once (C.4).
+        next_due_at: earliest instant at which a clock may have something to do, as ``alerts.deadlines.next_due_at`` says;
+            None when nothing can fall due. Kept with the warning so that the database can index it.
         version: grows with each change; optimistic lock.
     """
 
@@ -89,6 +91,7 @@ class Warning:
     closure_overdue: bool = False
     escalation_level: int = 0
     reminded_percent: int = 0
+    next_due_at: datetime | None = None
     version: int = 1
 
     @property
