@@ -1,0 +1,191 @@
+"""The casework worker: observations, findings and dead letters into SQL; the deadline sweep; the outbox relay.
+
+An event is acknowledged by hand after the SQL commit. A batch is one transaction; if it fails as a whole its events are taken one
+by one, so that one bad event cannot hold up the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import faust
+import structlog
+from casework.office import Office
+
+from casework import metrics as casework_metrics
+from domain.errors import BadInput, Code, KitchenError, Unavailable
+from domain.events import DeadLetter, Event
+from domain.findings import Finding
+from domain.observations import Observation
+from domain.time import parse_instant
+from domain.topics import Topic
+from streams import metrics
+from streams.codecs import decode, read_headers
+from streams.guard import Guard
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+WITHIN_S = 0.02
+TOPICS = [Topic.OBSERVATIONS.value, Topic.FINDINGS.value, Topic.DEAD_LETTERS.value]
+
+
+class FaustEvent(Protocol):
+    """What we use of a Faust event."""
+
+    key: bytes | None
+    value: bytes | None
+
+    def ack(self) -> bool:
+        """Let the worker commit past this event."""
+
+
+class Intake:
+    """Takes batches of events into the office.
+
+    Args:
+        office: the use cases.
+        guard: what to do with failures.
+        clock: the wiring's clock.
+        nudge: called after something happened, to wake the relay.
+    """
+
+    def __init__(self, office: Office, guard: Guard, clock: Callable[[], datetime], nudge: Callable[[], None]) -> None:
+        self._office, self._guard, self._clock, self._nudge = office, guard, clock, nudge
+
+    async def observations(self, batch: Sequence[FaustEvent]) -> None:
+        """One transaction for a batch of observations."""
+        decoded: list[Observation] = []
+        sources: list[FaustEvent] = []
+        for event in batch:
+            try:
+                decoded.append(Observation.from_wire(decode(event.value, Topic.OBSERVATIONS.value)))
+                sources.append(event)
+            except BadInput as error:
+                await self._guard.refuse(Topic.OBSERVATIONS, event.value, error)
+
+        async def together() -> list[list[Event] | KitchenError]:
+            return await asyncio.to_thread(self._office.take_observations, decoded, self._clock())
+
+        try:
+            results = await self._guard.available(Topic.OBSERVATIONS, together) if decoded else []
+        except Exception:  # the batch as a whole failed: tell its events apart
+            log.exception("stream.batch_failed", topic=Topic.OBSERVATIONS.value, size=len(decoded))
+            for event, observation in zip(sources, decoded, strict=True):
+                await self._guard.run(Topic.OBSERVATIONS, event.value, self._single(observation))
+        else:
+            for event, result in zip(sources, results, strict=True):
+                await self._settle(event, result)
+        for event in batch:
+            event.ack()
+        self._nudge()
+
+    def _single(self, observation: Observation) -> Callable[[], Awaitable[None]]:
+        async def effect() -> None:
+            casework_metrics.count(await asyncio.to_thread(self._office.take_observation, observation, self._clock()))
+
+        return effect
+
+    async def _settle(self, event: FaustEvent, result: list[Event] | KitchenError) -> None:
+        if isinstance(result, KitchenError):
+            await self._guard.refuse(Topic.OBSERVATIONS, event.value, result)
+            return
+        metrics.STREAM_EVENTS.labels(Topic.OBSERVATIONS.value, "done").inc()
+        casework_metrics.count(result)
+
+    async def findings(self, batch: Sequence[FaustEvent]) -> None:
+        """Findings one by one: they are few, and each is a case."""
+        for event in batch:
+            await self._guard.run(Topic.FINDINGS, event.value, self._finding(event))
+            event.ack()
+        self._nudge()
+
+    def _finding(self, event: FaustEvent) -> Callable[[], Awaitable[None]]:
+        async def effect() -> None:
+            finding = Finding.from_wire(decode(event.value, Topic.FINDINGS.value))
+            casework_metrics.count(await asyncio.to_thread(self._office.take_finding, finding, self._clock()))
+
+        return effect
+
+    async def dead_letters(self, batch: Sequence[faust.EventT]) -> None:
+        """Keep what was refused where people can see it; a letter that cannot be kept is only logged, never told again."""
+        for event in batch:
+            letter = dead_letter_of(event)
+
+            async def effect(letter: DeadLetter = letter) -> None:
+                await asyncio.to_thread(self._office.take_dead_letter, letter, self._clock())
+
+            try:
+                await self._guard.available(Topic.DEAD_LETTERS, effect)
+            except Exception:  # a dead letter about a dead letter would go round for ever
+                log.exception("stream.dead_letter_lost", key=letter.key)
+            event.ack()
+
+
+def dead_letter_of(event: faust.EventT) -> DeadLetter:
+    """The record of the ``dead-letters`` topic as a value; its key is where it lies in the topic."""
+    message = event.message
+    headers = read_headers(message.headers)
+    try:
+        received_at = parse_instant(headers.get("received_at"), "received_at")
+    except BadInput:
+        received_at = parse_instant("1970-01-01T00:00:00+00:00", "received_at")
+    return DeadLetter(
+        key=f"{message.topic}/{message.partition}/{message.offset}",
+        source=headers.get("source", ""),
+        code=headers.get("code", Code.MALFORMED.value),
+        reason=headers.get("reason", ""),
+        received_at=received_at,
+        raw=event.value or b"",
+        uscc=headers.get("uscc", ""),
+        device_id=headers.get("device_id", ""),
+    )
+
+
+def add_agents(app: faust.App, intake: Intake) -> None:
+    """Declare the agents; before the app starts."""
+    observations, findings, letters = (app.topic(name, value_type=bytes, key_type=bytes) for name in TOPICS)
+
+    async def take_observations(stream: faust.StreamT) -> None:
+        async for batch in stream.noack_take(BATCH, within=WITHIN_S):
+            await intake.observations(batch)
+
+    async def take_findings(stream: faust.StreamT) -> None:
+        async for batch in stream.noack_take(BATCH, within=WITHIN_S):
+            await intake.findings(batch)
+
+    async def take_dead_letters(stream: faust.StreamT) -> None:
+        async for batch in stream.noack_take(BATCH, within=WITHIN_S):
+            await intake.dead_letters(batch)
+
+    app.agent(observations)(take_observations)
+    app.agent(findings)(take_findings)
+    app.agent(letters)(take_dead_letters)
+
+
+async def sweep_for_ever(
+    office: Office, clock: Callable[[], datetime], nudge: Callable[[], None], *, every_s: float = 1.0
+) -> None:
+    """Ask SQL every second what is due, and let an independent query check that nothing was missed."""
+    while True:
+        now = clock()
+        try:
+            with metrics.SWEEP_SECONDS.time():
+                report = await asyncio.to_thread(office.sweep, now)
+            casework_metrics.count(report.events)
+            if report.events:
+                nudge()
+            metrics.CLOSURE_OVERDUE_UNFLAGGED.set(await asyncio.to_thread(office.audit_deadlines, now))
+            metrics.SWEEP_HEARTBEAT.set(now.timestamp())
+            more = report.more
+        except Unavailable as error:
+            log.warning("sweep.waits", error=str(error))
+            more = False
+        except Exception:  # the outermost loop of the sweep: a failure is seen as a heartbeat that stops
+            log.exception("sweep.failed")
+            more = False
+        if not more:
+            await asyncio.sleep(every_s)

@@ -1,0 +1,68 @@
+"""Follow the compacted topic ``registers`` into a table in memory, from its beginning, for ever.
+
+The gateway may judge a device only after the whole topic has been read once *and* it named anybody at all: an empty register
+means "not told yet", never "everybody is unknown".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from domain.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+
+class Table(Protocol):
+    """What the reader fills: a value of None deletes the key."""
+
+    def apply(self, key: str, value: bytes | None) -> None:
+        """Take one record."""
+
+
+async def follow(bootstrap: str, table: Table, ready: asyncio.Event, *, client_id: str) -> None:
+    """Keep ``table`` in step until cancelled; set ``ready`` once it is complete and not empty. Reconnects by itself."""
+    while True:
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            await _read(consumer, table, ready)
+        except (KafkaError, OSError) as error:
+            log.warning("registers.lost", error=repr(error))
+            await asyncio.sleep(1)
+        finally:
+            await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer, table: Table, ready: asyncio.Event) -> None:
+    partitions = consumer.partitions_for_topic(Topic.REGISTERS.value)
+    while not partitions:
+        await asyncio.sleep(0.2)
+        await consumer.topics()
+        partitions = consumer.partitions_for_topic(Topic.REGISTERS.value)
+    assigned = [TopicPartition(Topic.REGISTERS.value, number) for number in sorted(partitions)]
+    consumer.assign(assigned)
+    await consumer.seek_to_beginning(*assigned)
+    applied = 0
+    while True:
+        batches = await consumer.getmany(timeout_ms=200)
+        for records in batches.values():
+            for record in records:
+                table.apply((record.key or b"").decode("utf-8", "replace"), record.value)
+                applied += 1
+        if applied and not ready.is_set() and await _caught_up(consumer, assigned):
+            log.info("registers.complete", records=applied)
+            ready.set()
+
+
+async def _caught_up(consumer: AIOKafkaConsumer, assigned: list[TopicPartition]) -> bool:
+    ends = await consumer.end_offsets(assigned)
+    for partition in assigned:
+        if await consumer.position(partition) < ends[partition]:
+            return False
+    return True

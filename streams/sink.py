@@ -1,0 +1,87 @@
+"""The way into Kafka: one idempotent producer that returns when the log has the record for good (``acks=all``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from domain.errors import Unavailable
+from streams.topics import MAX_MESSAGE_BYTES
+
+log = structlog.get_logger(__name__)
+
+
+class KafkaRecord(Protocol):
+    """What a sink needs of a record."""
+
+    @property
+    def topic(self) -> str:
+        """The record's topic."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The record's key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The record's value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """The record's headers."""
+
+
+class KafkaSink:
+    """Writes records; ``put`` returns after Kafka's ack.
+
+    Use as ``async with KafkaSink(bootstrap, client_id="gateway") as sink``.
+    """
+
+    def __init__(self, bootstrap: str, *, client_id: str, linger_ms: int = 5) -> None:
+        self._bootstrap, self._client_id, self._linger_ms = bootstrap, client_id, linger_ms
+        self._producer: AIOKafkaProducer | None = None
+
+    async def __aenter__(self) -> Self:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=self._linger_ms,
+            max_batch_size=256 * 1024,
+            max_request_size=MAX_MESSAGE_BYTES,
+            request_timeout_ms=15_000,
+        )
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self._producer.stop()
+            raise Unavailable(f"the stream log at {self._bootstrap} cannot be reached: {error}") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def put(self, record: KafkaRecord) -> None:
+        """Write one record and wait for the ack.
+
+        Raises:
+            Unavailable: if the log did not take it; trying again may succeed.
+        """
+        await self.send(str(record.topic), key=record.key, value=record.value, headers=record.headers)
+
+    async def send(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        """``put`` by parts."""
+        if self._producer is None:
+            raise Unavailable("the sink is not open")
+        try:
+            await self._producer.send_and_wait(topic, value=value, key=key, headers=list(headers))
+        except (TimeoutError, KafkaError) as error:
+            raise Unavailable(f"the stream log did not take a record for {topic}: {error!r}") from error
