@@ -1,1 +1,20 @@
-"""To be described by whoever fills this package."""
+"""Everything a person edits: the YAML files, their loader, and where the outside parts are. See ``configs.loader``."""
+
+from configs.endpoints import Endpoints
+from configs.loader import check, default_directory, demo_directory, load
+from configs.problems import Problem
+from configs.values import Configuration, Site
+from configs.workdays import calendar_covers, working_day
+
+__all__ = [
+    "Configuration",
+    "Endpoints",
+    "Problem",
+    "Site",
+    "calendar_covers",
+    "check",
+    "default_directory",
+    "demo_directory",
+    "load",
+    "working_day",
+]

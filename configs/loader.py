@@ -1,0 +1,152 @@
+"""A configuration directory as one checked value, or everything that is wrong with it.
+
+A directory needs ``site.yaml``, ``merchants.yaml``, ``devices.yaml`` and ``users.yaml``. Rules and schemes are laid over the
+shipped ones and routes fall back to them, so a site's directory holds what is its own and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from configs.checks import cross_check
+from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
+from configs.problems import Problem, as_error, of_validation
+from configs.reading import read_yaml
+from configs.rule_files import RulesFile, overlay
+from configs.scheme_files import RoutesFile, SchemeFile
+from configs.values import Configuration
+from credit.scheme import Scheme
+from domain.ids import DeviceKind
+from domain.parties import Camera
+
+_SHIPPED: Final = Path(__file__).parent
+_FILES: Final = {
+    "site.yaml": SiteFile,
+    "merchants.yaml": MerchantsFile,
+    "devices.yaml": DevicesFile,
+    "users.yaml": UsersFile,
+    "rules.yaml": RulesFile,
+    "routes.yaml": RoutesFile,
+}
+M = TypeVar("M", bound=BaseModel)
+
+
+def default_directory() -> Path:
+    """Where the shipped YAML lies: ``rules.yaml``, ``routes.yaml``, ``schemes/``, ``demo/``."""
+    return _SHIPPED
+
+
+def demo_directory() -> Path:
+    """The complete configuration of the demonstration site."""
+    return _SHIPPED / "demo"
+
+
+def load(directory: Path) -> Configuration:
+    """Read and check a configuration directory.
+
+    Raises:
+        ConfigurationError: naming file and key of every problem.
+    """
+    configuration, problems = _read(directory)
+    if configuration is None or any(problem.fatal for problem in problems):
+        raise as_error(problems)
+    return configuration
+
+
+def check(directory: Path) -> list[Problem]:
+    """Everything that is wrong with a configuration directory; empty when it is sound."""
+    return _read(directory)[1]
+
+
+def _read(directory: Path) -> tuple[Configuration | None, list[Problem]]:
+    if not directory.is_dir():
+        return None, [Problem(file=str(directory), what="there is no such directory", hint="`kitchen init` makes one")]
+    problems = _strange_files(directory)
+    models: dict[str, Any] = {}
+    for name, model in _FILES.items():
+        raw, found = _content(directory, name)
+        problems += found
+        if not found:
+            models[name] = _validated(model, raw, str(directory / name), problems)
+    schemes = _schemes(directory, problems)
+    if any(problem.fatal for problem in problems) or schemes is None:
+        return None, problems
+    configuration = _assemble(models, schemes)
+    return configuration, problems + cross_check(configuration, directory)
+
+
+def _strange_files(directory: Path) -> list[Problem]:
+    known = {*_FILES, "schemes"}
+    hint = "known: " + ", ".join(sorted(known))
+    return [
+        Problem(file=str(path), what="no part of the product reads this file", hint=hint)
+        for path in sorted(directory.iterdir())
+        if path.suffix in (".yaml", ".yml") and path.name not in known
+    ]
+
+
+def _content(directory: Path, name: str) -> tuple[dict[str, Any], list[Problem]]:
+    path = directory / name
+    shipped = _SHIPPED / name
+    if not shipped.exists():
+        return read_yaml(path, str(path))
+    if not path.exists():
+        return read_yaml(shipped, str(shipped))
+    own, problems = read_yaml(path, str(path))
+    base, _ = read_yaml(shipped, str(shipped)) if name == "rules.yaml" else ({}, [])
+    return overlay(base, own), problems
+
+
+def _validated(model: type[M], raw: dict[str, Any], shown: str, problems: list[Problem]) -> M | None:
+    try:
+        return model.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        problems += of_validation(shown, error, _names(model))
+        return None
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    """Every key of a model and of the models inside it, for suggestions."""
+    schema = model.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return [key for part in parts for key in part.get("properties", {})]
+
+
+def _schemes(directory: Path, problems: list[Problem]) -> dict[str, Scheme] | None:
+    schemes: dict[str, Scheme] = {}
+    for folder in (_SHIPPED / "schemes", directory / "schemes"):
+        for path in sorted(folder.glob("*.yaml")):
+            raw, found = read_yaml(path, str(path))
+            problems += found
+            entry = None if found else _validated(SchemeFile, raw, str(path), problems)
+            if entry is None:
+                continue
+            if entry.name != path.stem:
+                problems.append(Problem(file=str(path), key="name", what=f"is {entry.name!r}", hint=f"write {path.stem}"))
+            schemes[entry.name] = entry.value()
+    return schemes
+
+
+def _assemble(models: dict[str, Any], schemes: dict[str, Scheme]) -> Configuration:
+    site = models["site.yaml"].value()
+    merchants = tuple(entry.value(site.scheme) for entry in models["merchants.yaml"].merchants)
+    region_of = {merchant.uscc: merchant.region for merchant in merchants}
+    entries = models["devices.yaml"].devices
+    devices = tuple(entry.value(region_of.get(entry.uscc, site.region)) for entry in entries)
+    cameras: tuple[Camera, ...] = tuple(
+        entry.camera() for entry, device in zip(entries, devices, strict=True) if device.kind is DeviceKind.CAMERA
+    )
+    return Configuration(
+        site=site,
+        merchants=merchants,
+        devices=devices,
+        cameras=cameras,
+        users=tuple(entry.value() for entry in models["users.yaml"].users),
+        rules=models["rules.yaml"].value(),
+        routes=tuple(entry.value() for entry in models["routes.yaml"].routes),
+        schemes=schemes,
+    )

@@ -1,0 +1,161 @@
+"""``schemes/*.yaml`` and ``routes.yaml``: rating schemes as data, and who is told through which channel."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from alerts.routing import WEBHOOK, WEBPUSH, Route
+from configs.words import Code, RegionPrefix, Strict, Uscc, Word
+from credit.scheme import Band, DeductionRule, Scheme
+from domain.errors import ConfigurationError
+from domain.events import EventName
+from domain.parties import Role
+from domain.rules import Level
+
+Points = Annotated[Decimal, Field(ge=0, max_digits=6, decimal_places=2)]
+Title = dict[Annotated[str, Field(pattern="^(zh|en)$")], Annotated[str, Field(max_length=120)]]
+Variable = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$", description="name of an environment variable")]
+
+
+class BandEntry(Strict):
+    """One grade, from ``at_least`` upwards."""
+
+    name: Word
+    at_least: Points
+    title: Title = Field(default_factory=dict)
+
+
+class DeductionEntry(Strict):
+    """What one violation code costs."""
+
+    base: Points
+    variants: dict[Word, Points] = Field(default_factory=dict)
+    title: Title = Field(default_factory=dict)
+    waivable: bool = False
+    waivable_lapse_days: Annotated[int, Field(ge=0)] | None = None
+    self_report_waives: bool = False
+    cap: Points | None = None
+    group: Word | None = None
+    floor: Word | None = None
+    repeats: bool = True
+    clocked: bool = True
+    daily_limit: Annotated[int, Field(ge=1)] | None = None
+    specificity: int = 0
+
+    def value(self, code: str) -> DeductionRule:
+        """The domain value."""
+        lapse = self.waivable_lapse_days
+        return DeductionRule(
+            code=code,
+            base=self.base,
+            variants=MappingProxyType(dict(self.variants)),
+            title=MappingProxyType(dict(self.title)),
+            waivable=self.waivable,
+            waivable_lapse=None if lapse is None else timedelta(days=lapse),
+            self_report_waives=self.self_report_waives,
+            cap=self.cap,
+            group=self.group,
+            floor=self.floor,
+            repeats=self.repeats,
+            clocked=self.clocked,
+            daily_limit=self.daily_limit,
+            specificity=self.specificity,
+        )
+
+
+class SchemeFile(Strict):
+    """``schemes/NAME.yaml``."""
+
+    name: Word
+    title: Title = Field(default_factory=dict)
+    start: Points = Decimal(100)
+    bands: Annotated[tuple[BandEntry, ...], Field(min_length=1)]
+    repeat: Annotated[tuple[Points, ...], Field(min_length=1)] = (Decimal("1.0"), Decimal("1.5"), Decimal("2.0"))
+    overdue_share: Points = Decimal("0.5")
+    history_days: Annotated[int, Field(ge=0, le=3650)] = 365
+    group_caps: dict[Word, Points] = Field(default_factory=dict)
+    rules: dict[Code, DeductionEntry]
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        try:
+            self.value()
+        except ConfigurationError as error:
+            raise ValueError(error.what) from None
+        return self
+
+    def value(self) -> Scheme:
+        """The domain value.
+
+        Raises:
+            ConfigurationError: if the scheme contradicts itself.
+        """
+        bands = tuple(
+            Band(name=band.name, at_least=band.at_least, title=MappingProxyType(dict(band.title))) for band in self.bands
+        )
+        return Scheme(
+            name=self.name,
+            bands=bands,
+            rules=MappingProxyType({code: entry.value(code) for code, entry in self.rules.items()}),
+            title=MappingProxyType(dict(self.title)),
+            start=self.start,
+            repeat=self.repeat,
+            overdue_share=self.overdue_share,
+            history=timedelta(days=self.history_days),
+            group_caps=MappingProxyType(dict(self.group_caps)),
+        )
+
+
+class RouteEntry(Strict):
+    """One way to somebody; an empty filter restricts nothing."""
+
+    name: Word
+    channel: Annotated[str, Field(pattern=f"^({WEBPUSH}|{WEBHOOK})$", description=f"{WEBPUSH} or {WEBHOOK}")]
+    events: tuple[EventName, ...] = ()
+    levels: tuple[Level, ...] = ()
+    roles: tuple[Role, ...] = ()
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    url_env: Variable | None = None
+    secret_env: Variable | None = None
+    check_errcode: bool = False
+    confirms_delivery: bool = True
+    merchants: tuple[Uscc, ...] = ()
+    region: RegionPrefix | None = None
+    locale: Annotated[str, Field(pattern="^(zh|en)$")] = "zh"
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if self.channel == WEBHOOK and bool(self.url) == bool(self.url_env):
+            raise ValueError("a webhook needs either url or url_env")
+        if self.channel == WEBPUSH and (self.url or self.url_env or self.secret_env):
+            raise ValueError("webpush goes to the users' browsers; leave url, url_env and secret_env out")
+        return self
+
+    def value(self) -> Route:
+        """The domain value."""
+        return Route(
+            name=self.name,
+            channel=self.channel,
+            events=frozenset(self.events),
+            levels=frozenset(self.levels),
+            roles=frozenset(self.roles),
+            url=self.url,
+            url_env=self.url_env or "",
+            secret_env=self.secret_env or "",
+            check_errcode=self.check_errcode,
+            confirms_delivery=self.confirms_delivery,
+            merchants=frozenset(self.merchants),
+            region=self.region or "",
+            locale=self.locale,
+        )
+
+
+class RoutesFile(Strict):
+    """``routes.yaml``."""
+
+    routes: tuple[RouteEntry, ...] = ()

@@ -1,0 +1,62 @@
+"""The configuration as the rest of the product sees it: frozen domain values, checked, without a trace of YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from alerts.routing import Route
+from credit.scheme import Scheme
+from domain.parties import Camera, Device, Merchant, User
+from domain.rules import Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What one installation is and how much it lets in.
+
+    Attributes:
+        name: shown at the top of every page.
+        region: six digits of GB/T 2260 the site belongs to.
+        scheme: rating scheme of merchants that name none.
+        push_subject: ``mailto:`` or ``https:`` contact that push services may use (RFC 8292).
+        push_hosts: hosts a browser's push subscription may point at; ``*.`` at the front admits subdomains.
+        frame_max_bytes: a larger JPEG is refused (E001).
+        frames_per_second: frames one camera may send; more are dropped and counted.
+        events_per_second: facts one device may send (E070).
+        frames_kept: how long the log keeps frames.
+        facts_kept: how long the log keeps observations and dead letters.
+        public_url: address people open the pages at; used for links in notifications.
+    """
+
+    name: str
+    region: str
+    scheme: str
+    push_subject: str
+    push_hosts: tuple[str, ...]
+    frame_max_bytes: int
+    frames_per_second: float
+    events_per_second: float
+    frames_kept: timedelta
+    facts_kept: timedelta
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything a person edits, read once at start."""
+
+    site: Site
+    merchants: tuple[Merchant, ...]
+    devices: tuple[Device, ...]
+    cameras: tuple[Camera, ...]
+    users: tuple[User, ...]
+    rules: Rules
+    routes: tuple[Route, ...]
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+
+    def with_device_keys(self, keys: Mapping[str, bytes]) -> Configuration:
+        """The same configuration with the devices' HMAC keys, which live among the secrets."""
+        devices = tuple(replace(device, key=keys.get(device.id, device.key)) for device in self.devices)
+        return replace(self, devices=devices)
