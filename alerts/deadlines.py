@@ -1,0 +1,125 @@
+"""What is due on a warning at a given instant (domain.md D.1, section 0).
+
+A deadline belongs to the one who keeps it: submitting at exactly ``rectify_by`` and closing at exactly ``close_by`` are on time,
+so "overdue" begins one microsecond later. A clock that was never started (``rectify_by`` None) never expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.rules import Rules
+from domain.warnings import Disposition, State, Warning
+
+AFTER = timedelta(microseconds=1)
+"""The smallest step of time: the first instant after a deadline."""
+
+AWAITING_MERCHANT = frozenset({State.NOTIFIED, State.ACKNOWLEDGED, State.RECTIFYING})
+"""States in which the merchant's limit runs."""
+
+CONFIRMING = frozenset({Disposition.VERIFIED, Disposition.CASE_FILED, Disposition.CONTROLLED_LONG_TERM})
+"""Dispositions that say the violation was real."""
+
+
+class Due(StrEnum):
+    """What a sweep may find due."""
+
+    RECTIFY_OVERDUE = "rectify_overdue"
+    CLOSURE_OVERDUE = "closure_overdue"
+    REMIND_50 = "remind_50"
+    REMIND_75 = "remind_75"
+    REMIND_100 = "remind_100"
+    CONTROL_ENDED = "control_ended"
+
+
+REMINDERS = {Due.REMIND_50: 50, Due.REMIND_75: 75, Due.REMIND_100: 100}
+_ESCALATION = {Due.RECTIFY_OVERDUE: 1, Due.CLOSURE_OVERDUE: 2}
+
+
+def _instants(warning: Warning, rules: Rules) -> Iterator[tuple[datetime, Due]]:
+    """Every instant at which something not yet done falls due."""
+    if warning.state is State.CONTROLLED:
+        if warning.controlled_until is not None and warning.reminded_percent < 100:
+            yield warning.controlled_until, Due.CONTROL_ENDED
+        return
+    if not warning.is_open:
+        return
+    if warning.rectify_by is not None and warning.state in AWAITING_MERCHANT and not warning.rectify_overdue:
+        yield warning.rectify_by + AFTER, Due.RECTIFY_OVERDUE
+    if warning.close_by is None:
+        return
+    if not warning.closure_overdue:
+        yield warning.close_by + AFTER, Due.CLOSURE_OVERDUE
+    started_at = warning.close_by - rules.close_within
+    for reminder, percent in REMINDERS.items():
+        if warning.reminded_percent < percent:
+            yield started_at + rules.close_within * percent / 100, reminder
+
+
+def due(warning: Warning, rules: Rules, now: datetime) -> tuple[Due, ...]:
+    """What has fallen due and is not yet flagged.
+
+    Of several reminders missed (a sweep that slept) only the latest is given: one push, not three.
+
+    Returns:
+        In order of the instants; ``flag`` marks them so that they do not come again.
+    """
+    passed = [what for _, what in sorted(item for item in _instants(warning, rules) if item[0] <= now)]
+    latest = max((REMINDERS[what] for what in passed if what in REMINDERS), default=0)
+    return tuple(what for what in passed if REMINDERS.get(what, latest) == latest)
+
+
+def next_due_at(warning: Warning, rules: Rules) -> datetime | None:
+    """The earliest instant at which ``due`` returns something; None if it never will as the warning stands."""
+    return min((at for at, _ in _instants(warning, rules)), default=None)
+
+
+def flag(warning: Warning, whats: tuple[Due, ...], rules: Rules) -> Warning:
+    """The warning with what was due marked as done: flags, escalation level, reminder. Unchanged if nothing was due."""
+    if not whats:
+        return warning
+    reminded = max((REMINDERS.get(what, 100 if what is Due.CONTROL_ENDED else 0) for what in whats), default=0)
+    flagged = replace(
+        warning,
+        rectify_overdue=warning.rectify_overdue or Due.RECTIFY_OVERDUE in whats,
+        closure_overdue=warning.closure_overdue or Due.CLOSURE_OVERDUE in whats,
+        escalation_level=max(warning.escalation_level, *(_ESCALATION.get(what, 0) for what in whats)),
+        reminded_percent=max(warning.reminded_percent, reminded),
+        version=warning.version + 1,
+    )
+    return replace(flagged, next_due_at=next_due_at(flagged, rules))
+
+
+def charge_due(warning: Warning, now: datetime) -> bool:
+    """Whether the warning's deduction is to be proposed now (section 0.3).
+
+    It is when the violation is confirmed (verified, case filed, under long-term control), or when ``close_by`` and ``rectify_by``
+    have both passed without a submission. A merchant who was never told, and one whose submission waits for a late regulator,
+    are not charged. An ordinary warning has no ``close_by``: only its ``rectify_by`` must have passed. Ask after every command
+    and every flag.
+    """
+    if warning.disposition in CONFIRMING:
+        return True
+    if warning.state not in AWAITING_MERCHANT or warning.rectify_by is None:
+        return False
+    return now > warning.rectify_by and (warning.close_by is None or now > warning.close_by)
+
+
+def rectified_on_time(warning: Warning, now: datetime) -> bool | None:
+    """How the merchant kept the limit, for the overdue part and the waiver of C.4.
+
+    Returns:
+        True if the last submission came in time, False if it came late or the limit passed without one, None if nothing was
+        submitted while the limit still ran or never ran: neither late nor rectified.
+    """
+    if warning.rectify_overdue:
+        return False
+    if warning.submitted_at is not None:
+        return warning.on_time
+    if warning.rectify_by is None:
+        return None
+    ended_at = warning.closed_at or now
+    return False if ended_at > warning.rectify_by else None
