@@ -1,1 +1,4 @@
-"""To be described by whoever fills this package."""
+"""Traceability: how long goods keep, and what remains of a lot.
+
+Pure. ``expires_at`` is everywhere the first instant something is no longer good.
+"""

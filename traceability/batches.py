@@ -1,0 +1,95 @@
+"""What remains of a lot, and where it is (domain.md D.10, E.2, E052).
+
+A lot has one state, that of its most exposed part: some of it on sale is "on sale". What is set apart or destroyed leaves the
+quantity that rules judge; a lot wholly set apart keeps its quantity and is ``quarantined``. Each change is judged anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from domain.errors import BadInput, Code
+from domain.observations import Observation
+from domain.records import Batch, BatchKind, BatchState, Weighing
+from domain.time import parse_instant
+
+_APART = frozenset({BatchState.QUARANTINED, BatchState.DESTROYED})
+_EXPOSURE = {BatchState.RECEIVED: 0, BatchState.IN_STORE: 1, BatchState.IN_USE: 2, BatchState.ON_SALE: 3}
+
+
+def stated(existing: Batch | None, observation: Observation) -> Batch:
+    """The lot after a ``batch.upsert``, which says all there is to say about it.
+
+    Returns:
+        The existing one, unchanged, if the statement is older than what is known.
+    """
+    if existing is not None and observation.event_time < existing.event_time:
+        return existing
+    body = observation.body
+    return Batch(
+        uscc=observation.uscc,
+        lot=body["lot"],
+        kind=BatchKind(body["kind"]),
+        name=body["name"],
+        qty_g=grams(body["qty_g"]),
+        expires_at=parse_instant(body["expires_at"], "body.expires_at"),
+        state=BatchState(body["state"]),
+        event_time=observation.event_time,
+        produced_on=body.get("produced_on") or "",
+        gb2760_class=body.get("gb2760_class") or "",
+        supplier_uscc=body.get("supplier_uscc") or "",
+        voucher_ref=body.get("voucher_ref") or "",
+    )
+
+
+def moved(batch: Batch, body: Mapping[str, Any], at: datetime) -> Batch:
+    """The lot after a ``batch.move``.
+
+    Args:
+        batch: as it stands.
+        body: checked body of the move: ``from``, ``to``, ``qty_g``.
+        at: when it was moved.
+
+    Raises:
+        BadInput: E052 if more is moved than is there.
+    """
+    qty_g, origin, target = grams(body["qty_g"]), BatchState(body["from"]), BatchState(body["to"])
+    whole_is_there = origin not in _APART or batch.state in _APART
+    if origin is BatchState.DESTROYED or (whole_is_there and qty_g > batch.qty_g):
+        left = 0 if origin is BatchState.DESTROYED else batch.qty_g
+        raise BadInput(Code.BATCH_BELOW_ZERO, f"{qty_g} g of {left} g cannot be moved", where="body.qty_g")
+    return replace(batch, event_time=max(batch.event_time, at), expiry_judged_at=None, **_after(batch, qty_g, origin, target))
+
+
+def _after(batch: Batch, qty_g: Decimal, origin: BatchState, target: BatchState) -> dict[str, Any]:
+    """Quantity and state afterwards."""
+    whole = qty_g == batch.qty_g
+    if origin in _APART and batch.state not in _APART:  # a part set apart before: it is no longer in qty_g
+        return {} if target in _APART else {"qty_g": batch.qty_g + qty_g, "state": _more_exposed(batch.state, target)}
+    if target is BatchState.DESTROYED:
+        return {"qty_g": batch.qty_g - qty_g, "state": target if whole else batch.state}
+    if target is BatchState.QUARANTINED:
+        return {"state": target} if whole else {"qty_g": batch.qty_g - qty_g}
+    if whole or batch.state in _APART:
+        return {"qty_g": qty_g, "state": target}
+    return {"state": _more_exposed(batch.state, target)}
+
+
+def _more_exposed(one: BatchState, other: BatchState) -> BatchState:
+    return max(one, other, key=lambda state: _EXPOSURE.get(state, 0))
+
+
+def sold(batch: Batch, weighing: Weighing) -> Batch:
+    """The lot after a sale. A sale is a fact: more sold than was known leaves nothing, and is no error."""
+    left = max(Decimal(0), batch.qty_g - weighing.net_g)
+    state = BatchState.DEPLETED if left == 0 and batch.state not in _APART else batch.state
+    return replace(batch, qty_g=left, state=state, event_time=max(batch.event_time, weighing.at))
+
+
+def grams(value: float | str) -> Decimal:
+    """A JSON number as exact grams: what the sender wrote, not its binary neighbour."""
+    return Decimal(str(value))
