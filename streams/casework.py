@@ -7,8 +7,9 @@ by one, so that one bad event cannot hold up the others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import faust
@@ -23,8 +24,11 @@ from domain.observations import Observation
 from domain.time import parse_instant
 from domain.topics import Topic
 from streams import metrics
+from streams.address import bootstrap_servers
 from streams.codecs import decode, read_headers
 from streams.guard import Guard
+from streams.sink import KafkaSink
+from streams.worker import faust_app, running
 
 log = structlog.get_logger(__name__)
 
@@ -189,3 +193,33 @@ async def sweep_for_ever(
             more = False
         if not more:
             await asyncio.sleep(every_s)
+
+
+async def run(
+    *,
+    kafka_url: str,
+    data: Path,
+    office: Office,
+    relay: Callable[[asyncio.Event], Coroutine[object, object, None]],
+    clock: Callable[[], datetime],
+    stop: asyncio.Event,
+) -> None:
+    """Be the casework worker until ``stop`` is set.
+
+    Args:
+        kafka_url: the log.
+        data: directory for Faust's own files.
+        office: the use cases.
+        relay: runs the outbox relay for ever; wakes early when the event it is given is set.
+        clock: the wiring's clock.
+        stop: ends the worker.
+    """
+    wake = asyncio.Event()
+    app = faust_app("casework", kafka_url, data)
+    async with KafkaSink(bootstrap_servers(kafka_url), client_id="casework") as sink:
+        add_agents(app, Intake(office, Guard(sink, clock), clock, wake.set))
+        async with running(app, kafka_url, TOPICS), asyncio.TaskGroup() as tasks:
+            chores = [tasks.create_task(sweep_for_ever(office, clock, wake.set)), tasks.create_task(relay(wake))]
+            await stop.wait()
+            for chore in chores:
+                chore.cancel()

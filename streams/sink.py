@@ -71,6 +71,7 @@ class KafkaSink:
         """Write one record and wait for the ack.
 
         Raises:
+            BadInput: E001 if it is too large ever to be taken.
             Unavailable: if the log did not take it; trying again may succeed.
         """
         await self.send(str(record.topic), key=record.key, value=record.value, headers=record.headers)

@@ -37,11 +37,13 @@ def faust_app(name: str, kafka_url: str, data: Path, **settings: Any) -> faust.A
         settings: further Faust settings.
     """
     driver.install()
+    directory = data / "faust" / name
+    directory.mkdir(parents=True, exist_ok=True)
     return faust.App(
         name,
         broker=faust_brokers(kafka_url),
         store="memory://",
-        datadir=str(data / "faust" / name),
+        datadir=str(directory),
         key_serializer="raw",
         value_serializer="raw",
         web_enabled=False,
