@@ -107,8 +107,15 @@ class Observations(Protocol):
     def known(self, event_id: str) -> str | None:
         """The content hash stored under this event id, if any."""
 
-    def add(self, observation: Observation) -> None: ...
-    def add_all(self, observations: Iterable[Observation]) -> None: ...
+    def known_all(self, event_ids: Iterable[str]) -> dict[str, str]:
+        """The content hashes stored under these event ids, for those that are known."""
+
+    def add(self, observation: Observation) -> None:
+        """Raises Conflict if the event id is known."""
+
+    def add_all(self, observations: Iterable[Observation]) -> None:
+        """All in one statement. Raises Conflict if an event id is known."""
+
     def count(self) -> int: ...
 
 
@@ -118,8 +125,9 @@ class Batches(Protocol):
     def get(self, uscc: str, lot: str) -> Batch | None: ...
     def put(self, batch: Batch) -> None: ...
     def expired(self, now: datetime, *, limit: int) -> Sequence[Batch]:
-        """Batches with ``expires_at <= now``, stock left, not segregated, and not judged since they expired or changed
-        (``expiry_judged_at`` is None).
+        """Batches past their expiry whose expiry nobody has judged, soonest expired first.
+
+        That is: ``expires_at <= now``, stock left, not segregated, ``expiry_judged_at`` None.
         """
 
     def list(self, uscc: str) -> Sequence[Batch]: ...
@@ -149,7 +157,7 @@ class Warnings(Protocol):
         """Raises Conflict if an open warning with the same key exists."""
 
     def save(self, warning: Warning, *, expected_version: int) -> None:
-        """Write a changed warning. Raises Conflict if the stored version is another."""
+        """Write a changed warning; its version must have grown. Raises Conflict if the stored version is another."""
 
     def open_with_key(self, open_key: str) -> Warning | None: ...
     def latest_with_key(self, open_key: str) -> Warning | None:
@@ -159,15 +167,19 @@ class Warnings(Protocol):
         """One page, newest first, and the cursor of the next."""
 
     def due(self, now: datetime, *, limit: int) -> Sequence[Warning]:
-        """Open warnings something may be due for: close_by or rectify_by passed and not flagged, a reminder at
-        50/75/100 % of close_by not yet given, controlled_until passed. Served by an index, not by a scan.
+        """Open warnings something may be due for, longest due first: those with ``next_due_at <= now``.
+
+        Served by an index, not by a scan: ``next_due_at`` must be set on the warning before ``add`` and ``save``.
         """
 
     def count_open(self) -> dict[str, int]:
         """Open warnings by level."""
 
     def overdue_unflagged(self, now: datetime) -> int:
-        """For the independent auditor: open red warnings past close_by that no sweep has flagged."""
+        """For the independent auditor: open red warnings past close_by that no sweep has flagged.
+
+        A controlled warning counts as closed for ``close_by`` (D.1). Does not read ``next_due_at``, which it audits.
+        """
 
     def counted(self, *, uscc: str, class_: str, camera: str, day_from: datetime, day_until: datetime) -> int:
         """Camera warnings of that class and camera raised in [day_from, day_until) (F.2: at most 3 are counted)."""
@@ -201,7 +213,9 @@ class Deductions(Protocol):
     def add(self, deduction: Deduction) -> bool:
         """False, and nothing changes, if the key exists."""
 
-    def save(self, deduction: Deduction, *, expected_version: int) -> None: ...
+    def save(self, deduction: Deduction, *, expected_version: int) -> None:
+        """Write a changed deduction; its version must have grown. Raises Conflict if the stored version is another."""
+
     def of_merchant(self, uscc: str, *, month: str | None = None) -> Sequence[Deduction]: ...
     def of_warning(self, warning_id: str) -> Sequence[Deduction]: ...
     def of_code_since(self, uscc: str, violation_code: str, since: datetime) -> Sequence[Deduction]:
@@ -217,8 +231,10 @@ class Outbox(Protocol):
         """False if the key exists."""
 
     def claim(self, now: datetime, *, lanes: Sequence[Lane], limit: int, lease_until: datetime) -> Sequence[Delivery]:
-        """Take due entries in id order and move their next attempt to ``lease_until``, so that a relay that dies gives them
-        back by itself (several relays may run).
+        """Take due entries in id order and lease them until ``lease_until``.
+
+        A relay that dies gives them back by itself; several relays may run. ``attempts`` counts this attempt too. Commit
+        before sending: the lease holds only from then on.
         """
 
     def done(self, delivery_id: int, at: datetime) -> None: ...
@@ -253,7 +269,10 @@ class DeadLetters(Protocol):
 
 
 class UnitOfWork(Protocol):
-    """One transaction over every repository. Leaving the ``with`` block without ``commit()`` rolls back."""
+    """One transaction over every repository.
+
+    Leaving the ``with`` block without ``commit()`` rolls back; after ``commit()`` the unit is spent.
+    """
 
     merchants: Merchants
     devices: Devices
@@ -271,6 +290,12 @@ class UnitOfWork(Protocol):
     dead_letters: DeadLetters
 
     def commit(self) -> None: ...
+    def lock(self, name: str) -> None:
+        """Let no other transaction that locks the same name pass until this one ends.
+
+        For decisions over several rows that no unique key guards, such as a merchant's next ordinal.
+        """
+
     def savepoint(self) -> AbstractContextManager[None]:
         """A nested transaction: an error inside rolls back only what happened inside, and propagates."""
 
@@ -278,7 +303,11 @@ class UnitOfWork(Protocol):
 class Store(Protocol):
     """The system of record.
 
-    ``writing()`` begins a write transaction (BEGIN IMMEDIATE on SQLite); ``reading()`` a read-only one.
+    ``writing()`` begins a write transaction (BEGIN IMMEDIATE on SQLite); ``reading()`` a read-only one that sees one
+    snapshot. Inside ``writing()``, ``get`` of a batch, a finding or a deduction locks the row until the end.
+
+    Every method may raise ``Conflict`` (somebody else was first), ``Unavailable`` (no database, or its lock not to be had)
+    and ``NotFound`` (a reference to something that is not stored; it may come as late as ``commit``).
     """
 
     def writing(self) -> AbstractContextManager[UnitOfWork]: ...

@@ -1,0 +1,201 @@
+"""Repositories of warnings and their evidence.
+
+Whether a warning is open is asked with the literal clause ``tables.OPEN``: the partial indexes answer to these words only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+
+from domain.errors import BadInput, Code, Conflict, NotFound
+from domain.rules import Level
+from domain.warnings import Evidence, State, Warning
+from store import tables
+from store.ports import WarningQuery
+from store.rows import Rows, insert_or_skip
+from store.types import instant, micros
+
+_W = tables.warnings.c
+_WARNING = Rows(Warning, tables.warnings)
+_ALL = select(*_WARNING.columns)
+_ADD = insert(tables.warnings)
+_SAVE = update(tables.warnings).where(_W.id == bindparam("warning_id"), _W.version == bindparam("expected_version"))
+_VERSION = select(_W.version).where(_W.id == bindparam("id"))
+_GET = _ALL.where(_W.id == bindparam("id"))
+_WITH_KEY = _ALL.where(_W.open_key == bindparam("open_key"))
+_OPEN_WITH_KEY = _WITH_KEY.where(tables.OPEN)
+_LATEST_WITH_KEY = _WITH_KEY.order_by(_W.raised_at.desc(), _W.id.desc()).limit(1)
+_PAGE = _ALL.order_by(_W.raised_at.desc(), _W.id.desc()).limit(bindparam("limit"))
+_AFTER = tuple_(_W.raised_at, _W.id) < tuple_(bindparam("last_raised_at", type_=_W.raised_at.type), bindparam("last_id"))
+_DUE = _ALL.where(_W.next_due_at <= bindparam("now")).order_by(_W.next_due_at).limit(bindparam("limit"))
+_COUNT_OPEN = select(_W.level, func.count()).where(tables.OPEN).group_by(_W.level)
+_UNFLAGGED = select(func.count()).select_from(tables.warnings).where(tables.UNFLAGGED, _W.close_by < bindparam("now"))
+_COUNTED = (
+    select(func.count())
+    .select_from(tables.warnings)
+    .where(
+        _W.uscc == bindparam("uscc"),
+        _W.class_ == bindparam("class_"),
+        _W.camera == bindparam("camera"),
+        _W.raised_at >= bindparam("day_from"),
+        _W.raised_at < bindparam("day_until"),
+    )
+)
+
+_EVIDENCE = Rows(Evidence, tables.evidence)
+_ADD_EVIDENCE = insert_or_skip(tables.evidence)
+_GET_EVIDENCE = select(*_EVIDENCE.columns).where(tables.evidence.c.id == bindparam("id"))
+_EVIDENCE_OF = (
+    select(*_EVIDENCE.columns)
+    .where(tables.evidence.c.warning_id.in_(bindparam("warning_ids", expanding=True)))
+    .order_by(tables.evidence.c.at, tables.evidence.c.id)
+)
+
+MOST_ITEMS = 500
+"""The longest page a query gets, whatever it asks for."""
+
+
+class SqlWarnings:
+    """``ports.Warnings``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, warning_id: str) -> Warning | None:
+        """The warning, if there is one."""
+        return self._first(_GET, id=warning_id)
+
+    def add(self, warning: Warning) -> None:
+        """Raises Conflict if an open warning with the same key exists."""
+        self._connection.execute(_ADD, _values(warning))
+
+    def save(self, warning: Warning, *, expected_version: int) -> None:
+        """Write a changed warning; its version must have grown. Raises Conflict if the stored version is another."""
+        if warning.version <= expected_version:
+            raise ValueError(f"warning {warning.id} was changed but its version is still {warning.version}")
+        names = {"warning_id": warning.id, "expected_version": expected_version}
+        if self._connection.execute(_SAVE, _values(warning) | names).rowcount == 1:
+            return
+        stored = self._connection.execute(_VERSION, {"id": warning.id}).scalar()
+        if stored is None:
+            raise NotFound(f"there is no warning {warning.id}")
+        raise Conflict(f"warning {warning.id} has version {stored}, not {expected_version}: read it again")
+
+    def open_with_key(self, open_key: str) -> Warning | None:
+        """The open warning of this key."""
+        return self._first(_OPEN_WITH_KEY, open_key=open_key)
+
+    def latest_with_key(self, open_key: str) -> Warning | None:
+        """The most recently raised one, open or not."""
+        return self._first(_LATEST_WITH_KEY, open_key=open_key)
+
+    def query(self, query: WarningQuery) -> tuple[Sequence[Warning], str | None]:
+        """One page, newest first, and the cursor of the next.
+
+        Raises:
+            BadInput: E003 for a state, level or cursor that is none.
+        """
+        limit = max(1, min(query.limit, MOST_ITEMS))
+        values: dict[str, object] = {"limit": limit + 1}
+        statement = _narrowed(_PAGE, query)
+        if query.cursor is not None:
+            statement = statement.where(_AFTER)
+            values["last_raised_at"], values["last_id"] = _read_cursor(query.cursor)
+        found = _WARNING.all(self._connection.execute(statement, values))
+        page = found[:limit]
+        return page, _cursor(page[-1]) if len(found) > limit else None
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[Warning]:
+        """Open warnings something may be due for, longest due first."""
+        return _WARNING.all(self._connection.execute(_DUE, {"now": now, "limit": limit}))
+
+    def count_open(self) -> dict[str, int]:
+        """Open warnings by level; every level is there."""
+        counts = dict.fromkeys((level.value for level in Level), 0)
+        counts.update((row[0].value, row[1]) for row in self._connection.execute(_COUNT_OPEN))
+        return counts
+
+    def overdue_unflagged(self, now: datetime) -> int:
+        """For the independent auditor: open red warnings past close_by that no sweep has flagged."""
+        return self._connection.execute(_UNFLAGGED, {"now": now}).scalar_one()
+
+    def counted(self, *, uscc: str, class_: str, camera: str, day_from: datetime, day_until: datetime) -> int:
+        """Camera warnings of that class and camera raised in [day_from, day_until)."""
+        values = {"uscc": uscc, "class_": class_, "camera": camera, "day_from": day_from, "day_until": day_until}
+        return self._connection.execute(_COUNTED, values).scalar_one()
+
+    def _first(self, statement: Select[tuple[object, ...]], **values: object) -> Warning | None:
+        return _WARNING.maybe(self._connection.execute(statement, values).first())
+
+
+class SqlEvidence:
+    """``ports.EvidenceItems``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, evidence: Evidence) -> bool:
+        """False if the same warning has the same sha256 for the same finding/attempt already."""
+        return self._connection.execute(_ADD_EVIDENCE.on(self._connection), _EVIDENCE.values(evidence)).rowcount == 1
+
+    def get(self, evidence_id: str) -> Evidence | None:
+        """The piece of evidence, if there is one."""
+        return _EVIDENCE.maybe(self._connection.execute(_GET_EVIDENCE, {"id": evidence_id}).first())
+
+    def of(self, warning_id: str) -> Sequence[Evidence]:
+        """Everything attached to one warning, oldest first."""
+        return self.of_many([warning_id])[warning_id]
+
+    def of_many(self, warning_ids: Sequence[str]) -> dict[str, list[Evidence]]:
+        """The same for several; each asked for is there, with an empty list if it has none."""
+        found: dict[str, list[Evidence]] = {warning_id: [] for warning_id in warning_ids}
+        for item in _EVIDENCE.all(self._connection.execute(_EVIDENCE_OF, {"warning_ids": list(found)})):
+            found[item.warning_id].append(item)
+        return found
+
+
+def _values(warning: Warning) -> dict[str, object]:
+    values = _WARNING.values(warning)
+    if not warning.is_open:
+        values["next_due_at"] = None  # nothing falls due for a closed warning, whoever set it
+    return values
+
+
+def _narrowed(statement: Select[tuple[object, ...]], query: WarningQuery) -> Select[tuple[object, ...]]:
+    if query.state == "open":
+        statement = statement.where(tables.OPEN)
+    elif query.state is not None:
+        statement = statement.where(_W.state == _word(State, query.state, "state"))
+    if query.level is not None:
+        statement = statement.where(_W.level == _word(Level, query.level, "level"))
+    if query.uscc is not None:
+        statement = statement.where(_W.uscc == query.uscc)
+    if query.region:
+        # a range rather than LIKE, which SQLite would not take from the index
+        statement = statement.where(_W.region >= query.region, _W.region < query.region + "\U0010ffff")
+    return statement
+
+
+def _word(words: type[State | Level], text: str, where: str) -> State | Level:
+    try:
+        return words(text)
+    except ValueError:
+        raise BadInput(Code.FIELD, f"{text[:40]!r} is none", where=where, hint=" | ".join(words)) from None
+
+
+def _cursor(last: Warning) -> str:
+    return base64.urlsafe_b64encode(f"{micros(last.raised_at)}.{last.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        at, _, warning_id = plain.partition(".")
+        return instant(int(at)), warning_id
+    except (binascii.Error, ValueError, OverflowError):
+        raise BadInput(Code.FIELD, "this is no cursor", where="cursor", hint="pass `next` of the page before") from None

@@ -1,0 +1,148 @@
+"""Repositories of what leaves the house: the outbox, push subscriptions, and dead letters that came in and were refused.
+
+A settled entry stays: its key is what makes enqueueing it once more a no-op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+
+from domain.events import DeadLetter, Delivery, Lane, PushSubscription
+from store import tables
+from store.rows import Rows, insert_or_replace, insert_or_skip
+from store.tables import DeliveryState
+from store.types import storable
+
+_O = tables.outbox.c
+_DELIVERY = Rows(Delivery, tables.outbox)
+_ADD = insert_or_skip(tables.outbox, ["key"])
+_CLAIMABLE = (
+    select(*_DELIVERY.columns)
+    .where(tables.PENDING, _O.lane.in_(bindparam("lanes", expanding=True)), _O.next_attempt_at <= bindparam("now"))
+    .order_by(_O.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_LEASE = (
+    update(tables.outbox)
+    .where(_O.id.in_(bindparam("ids", expanding=True)))
+    .values(next_attempt_at=bindparam("lease_until"), attempts=_O.attempts + 1)
+)
+_SETTLE = update(tables.outbox).where(_O.id == bindparam("delivery_id"), tables.PENDING)
+_DONE = _SETTLE.values(state=DeliveryState.DONE, settled_at=bindparam("at"))
+_FAIL = _SETTLE.values(state=DeliveryState.FAILED, settled_at=bindparam("at"), last_error=bindparam("error"))
+_RETRY = _SETTLE.values(next_attempt_at=bindparam("again_at"), last_error=bindparam("error"))
+_PENDING = select(func.count(), func.min(_O.created_at)).where(tables.PENDING)
+_FAILED = select(*_DELIVERY.columns).where(tables.FAILED).order_by(_O.id.desc()).limit(bindparam("limit"))
+
+_SUBSCRIPTION = Rows(PushSubscription, tables.push_subscriptions)
+_PUT_SUBSCRIPTION = insert_or_replace(tables.push_subscriptions, ["id"])
+_GET_SUBSCRIPTION = select(*_SUBSCRIPTION.columns).where(tables.push_subscriptions.c.id == bindparam("id"))
+_REMOVE_SUBSCRIPTION = delete(tables.push_subscriptions).where(tables.push_subscriptions.c.id == bindparam("id"))
+_OF_USERS = (
+    select(*_SUBSCRIPTION.columns)
+    .where(tables.push_subscriptions.c.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(tables.push_subscriptions.c.id)
+)
+
+_L = tables.dead_letters.c
+_LETTER = Rows(DeadLetter, tables.dead_letters)
+_ADD_LETTER = insert_or_skip(tables.dead_letters, ["key"])
+_LETTERS = select(*_LETTER.columns).order_by(_L.received_at.desc(), _L.key).limit(bindparam("limit"))
+_LETTER_COUNTS = select(_L.code, func.count()).group_by(_L.code)
+_DROP_LETTERS = delete(tables.dead_letters).where(_L.received_at < bindparam("before"))
+
+
+class SqlOutbox:
+    """``ports.Outbox``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, delivery: Delivery) -> bool:
+        """False if the key exists. The database gives the id."""
+        values = _DELIVERY.values(delivery, state=DeliveryState.PENDING, settled_at=None)
+        del values["id"]
+        return self._connection.execute(_ADD.on(self._connection), values).rowcount == 1
+
+    def claim(self, now: datetime, *, lanes: Sequence[Lane], limit: int, lease_until: datetime) -> Sequence[Delivery]:
+        """Take due entries in id order and lease them until ``lease_until``."""
+        asked = {"now": now, "lanes": list(lanes), "limit": limit}
+        taken = _DELIVERY.all(self._connection.execute(_CLAIMABLE, asked))
+        if taken:
+            self._connection.execute(_LEASE, {"ids": [item.id for item in taken], "lease_until": lease_until})
+        return [replace(item, attempts=item.attempts + 1, next_attempt_at=lease_until) for item in taken]
+
+    def done(self, delivery_id: int, at: datetime) -> None:
+        """It was accepted."""
+        self._connection.execute(_DONE, {"delivery_id": delivery_id, "at": at})
+
+    def retry(self, delivery_id: int, *, next_attempt_at: datetime, error: str) -> None:
+        """Try again later; nothing happens if another relay has settled it meanwhile."""
+        values = {"delivery_id": delivery_id, "again_at": next_attempt_at, "error": storable(error)}
+        self._connection.execute(_RETRY, values)
+
+    def fail(self, delivery_id: int, *, at: datetime, error: str) -> None:
+        """Give up for good: a human-visible failure."""
+        self._connection.execute(_FAIL, {"delivery_id": delivery_id, "at": at, "error": storable(error)})
+
+    def pending(self) -> tuple[int, datetime | None]:
+        """How many are waiting, and since when the oldest."""
+        row = self._connection.execute(_PENDING).one()
+        return row[0], row[1]
+
+    def failed(self, *, limit: int = 100) -> Sequence[Delivery]:
+        """Those given up, newest first."""
+        return _DELIVERY.all(self._connection.execute(_FAILED, {"limit": limit}))
+
+
+class SqlPushSubscriptions:
+    """``ports.PushSubscriptions``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, subscription: PushSubscription) -> None:
+        """Insert or replace: a browser somebody else signs in on is theirs from then on."""
+        self._connection.execute(_PUT_SUBSCRIPTION.on(self._connection), _SUBSCRIPTION.values(subscription))
+
+    def remove(self, subscription_id: str) -> None:
+        """Forget it; forgetting it twice is no error."""
+        self._connection.execute(_REMOVE_SUBSCRIPTION, {"id": subscription_id})
+
+    def get(self, subscription_id: str) -> PushSubscription | None:
+        """The subscription, if there is one."""
+        return _SUBSCRIPTION.maybe(self._connection.execute(_GET_SUBSCRIPTION, {"id": subscription_id}).first())
+
+    def of_users(self, user_ids: Sequence[str]) -> Sequence[PushSubscription]:
+        """All browsers of these users."""
+        return _SUBSCRIPTION.all(self._connection.execute(_OF_USERS, {"user_ids": list(user_ids)}))
+
+
+class SqlDeadLetters:
+    """``ports.DeadLetters``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, letter: DeadLetter) -> bool:
+        """False if the key exists. Its words may be anything: what no database holds is replaced, the raw bytes are kept."""
+        values = {name: storable(value) if isinstance(value, str) else value for name, value in _LETTER.values(letter).items()}
+        return self._connection.execute(_ADD_LETTER.on(self._connection), values).rowcount == 1
+
+    def list(self, *, code: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        """Newest first."""
+        query = _LETTERS if code is None else _LETTERS.where(_L.code == code)
+        return _LETTER.all(self._connection.execute(query, {"limit": limit}))
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each code."""
+        return {row[0]: row[1] for row in self._connection.execute(_LETTER_COUNTS)}
+
+    def drop_before(self, at: datetime) -> int:
+        """Drop those received before an instant; how many there were."""
+        return self._connection.execute(_DROP_LETTERS, {"before": at}).rowcount

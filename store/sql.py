@@ -1,0 +1,151 @@
+"""The store over SQL: one unit of work, one transaction, on SQLite and PostgreSQL alike.
+
+On SQLite one writer at a time holds the process's lock and then the database's (BEGIN IMMEDIATE); readers never wait for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from domain.errors import Unavailable
+from store import engines, migrations
+from store.audit import SqlAudit
+from store.cases import SqlEvidence, SqlWarnings
+from store.facts import SqlBatches, SqlObservations, SqlWeighings
+from store.findings import SqlFindings
+from store.ledger import SqlDeductions
+from store.outbox import SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
+from store.parties import SqlDevices, SqlMerchants, SqlUsers
+
+WRITER_PATIENCE_S = 30.0
+_PING = text("SELECT 1")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+class SqlUnitOfWork:
+    """``ports.UnitOfWork``: the repositories over one connection in one transaction."""
+
+    def __init__(self, connection: Connection, *, writing: bool) -> None:
+        self._connection = connection
+        self._transaction = connection.begin()
+        self._locks_by_name = connection.dialect.name == "postgresql"
+        self.merchants = SqlMerchants(connection)
+        self.devices = SqlDevices(connection)
+        self.users = SqlUsers(connection)
+        self.observations = SqlObservations(connection)
+        self.batches = SqlBatches(connection, locking=writing)
+        self.weighings = SqlWeighings(connection)
+        self.findings = SqlFindings(connection, locking=writing)
+        self.warnings = SqlWarnings(connection)
+        self.evidence = SqlEvidence(connection)
+        self.audit = SqlAudit(connection)
+        self.deductions = SqlDeductions(connection, locking=writing)
+        self.outbox = SqlOutbox(connection)
+        self.push_subscriptions = SqlPushSubscriptions(connection)
+        self.dead_letters = SqlDeadLetters(connection)
+
+    def commit(self) -> None:
+        """Make it last. The connection is given back, so that nothing written afterwards can get lost unseen."""
+        self._transaction.commit()
+        self._connection.close()
+
+    def lock(self, name: str) -> None:
+        """Let no other transaction that locks the same name pass; on SQLite a writer is alone anyway."""
+        if self._locks_by_name:
+            self._connection.execute(_LOCK, {"name": name})
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A nested transaction: an error inside rolls back only what happened inside, and propagates."""
+        with self._connection.begin_nested():
+            yield
+
+
+class SqlStore:
+    """``ports.Store`` over two engines.
+
+    Args:
+        writer: begins transactions that write.
+        reader: begins read-only transactions that see one snapshot.
+        file: the SQLite file, if it is one; a lock then lets one thread write at a time.
+    """
+
+    def __init__(self, writer: Engine, reader: Engine, *, file: Path | None = None) -> None:
+        self._writer, self._reader, self._file = writer, reader, file
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlUnitOfWork]:
+        """A transaction that writes. Raises Unavailable if its turn does not come within 30 s."""
+        with self._alone(), _connected(self._writer) as connection:
+            yield SqlUnitOfWork(connection, writing=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlUnitOfWork]:
+        """A read-only transaction."""
+        with _connected(self._reader) as connection:
+            yield SqlUnitOfWork(connection, writing=False)
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision; several processes may do it at the same time."""
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            engines.create_private(self._file)
+        with self._alone(), _connected(self._writer) as connection, connection.begin():
+            migrations.upgrade(connection)
+
+    def ping(self) -> None:
+        """Raises Unavailable if the database cannot be reached."""
+        if self._file is not None and not self._file.exists():
+            raise Unavailable(f"there is no database at {self._file}")
+        with _connected(self._reader) as connection:
+            connection.execute(_PING)
+
+    def close(self) -> None:
+        """Close every connection; the store is not used afterwards."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._file is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=WRITER_PATIENCE_S):
+            raise Unavailable(f"another thread has been writing for more than {WRITER_PATIENCE_S:g} s")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    try:
+        connection = engine.connect()
+    except PoolTimeout as error:
+        raise Unavailable("every database connection is in use") from error
+    with connection:
+        yield connection
+
+
+def open_store(url: str) -> SqlStore:
+    """Open the system of record; nothing is connected before the first use.
+
+    Args:
+        url: ``sqlite:////absolute/path/kitchen.db`` or ``postgresql://user:password@host:port/database``.
+
+    Raises:
+        ConfigurationError: if the URL names neither.
+    """
+    parsed = engines.parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        writer, reader = engines.sqlite_engines(parsed)
+        return SqlStore(writer, reader, file=Path(parsed.database or ""))
+    return SqlStore(*engines.postgres_engines(parsed))
