@@ -1,0 +1,57 @@
+"""What every worker process does around its work: logging, metrics, and an event that is set when it should stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from prometheus_client import start_http_server
+
+from cli.logs import set_up_logging
+from configs.endpoints import Endpoints
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where a worker runs.
+
+    Attributes:
+        data: the data directory.
+        config: the configuration directory.
+        endpoints: where the other parts are.
+        metrics_host, metrics_port: where it shows its metrics; port 0 shows none.
+    """
+
+    data: Path
+    config: Path
+    endpoints: Endpoints
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+
+
+@asynccontextmanager
+async def stoppable(name: str) -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM or SIGINT sets."""
+    set_up_logging()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("process.started", process=name)
+    try:
+        yield stop
+    finally:
+        log.info("process.stopped", process=name)
+
+
+def show_metrics(setting: Setting) -> None:
+    """Serve ``/metrics`` from a thread of its own until the process ends."""
+    if setting.metrics_port:
+        start_http_server(setting.metrics_port, addr=setting.metrics_host)
