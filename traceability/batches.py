@@ -47,7 +47,7 @@ def stated(existing: Batch | None, observation: Observation) -> Batch:
 
 
 def moved(batch: Batch, body: Mapping[str, Any], at: datetime) -> Batch:
-    """The lot after a ``batch.move``.
+    """The lot after a ``batch.move``; one older than what is known of the lot is in there already and changes nothing.
 
     Args:
         batch: as it stands.
@@ -57,12 +57,14 @@ def moved(batch: Batch, body: Mapping[str, Any], at: datetime) -> Batch:
     Raises:
         BadInput: E052 if more is moved than is there.
     """
+    if at < batch.event_time:
+        return batch
     qty_g, origin, target = grams(body["qty_g"]), BatchState(body["from"]), BatchState(body["to"])
     whole_is_there = origin not in _APART or batch.state in _APART
     if origin is BatchState.DESTROYED or (whole_is_there and qty_g > batch.qty_g):
         left = 0 if origin is BatchState.DESTROYED else batch.qty_g
         raise BadInput(Code.BATCH_BELOW_ZERO, f"{qty_g} g of {left} g cannot be moved", where="body.qty_g")
-    return replace(batch, event_time=max(batch.event_time, at), expiry_judged_at=None, **_after(batch, qty_g, origin, target))
+    return replace(batch, event_time=at, expiry_judged_at=None, **_after(batch, qty_g, origin, target))
 
 
 def _after(batch: Batch, qty_g: Decimal, origin: BatchState, target: BatchState) -> dict[str, Any]:

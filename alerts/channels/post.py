@@ -1,0 +1,132 @@
+"""The skeleton of every HTTP channel: one POST, and what its end means.
+
+Redirects are never followed: an allowed host must not be able to send us to one that is not. Nor is the environment's proxy used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address
+
+import httpx
+
+from alerts.channels.message import FailureReason, Rejected
+
+LONGEST_ANSWER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the other end said: a 2xx status and the beginning of the body."""
+
+    status: int
+    body: bytes
+
+
+class Poster:
+    """Posts bytes and tells every way it can fail apart. ``timeout`` bounds the whole exchange, a dripping answer too."""
+
+    def __init__(self, *, timeout: timedelta) -> None:
+        self._timeout_s = timeout.total_seconds()
+        self._client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False, trust_env=False)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post once.
+
+        Raises:
+            Rejected: on any end but a 2xx answer.
+        """
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream("POST", url, content=body, headers=headers) as response,
+            ):
+                text = await _beginning(response)
+        except (TimeoutError, httpx.TimeoutException):
+            raise Rejected(retry=True, reason=FailureReason.TIMEOUT, detail=f"{url.host}") from None
+        except httpx.HTTPError as error:
+            detail = f"{url.host}: {type(error).__name__}"
+            raise Rejected(retry=True, reason=FailureReason.UNREACHABLE, detail=detail) from None
+        if response.is_success:
+            return Answer(status=response.status_code, body=text)
+        raise _rejection(response, text)
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    text = b""
+    async for piece in response.aiter_bytes():
+        text += piece
+        if len(text) >= LONGEST_ANSWER_BYTES:
+            break
+    return text[:LONGEST_ANSWER_BYTES]
+
+
+def _rejection(response: httpx.Response, text: bytes) -> Rejected:
+    status = response.status_code
+    detail = f"{response.url.host} answered {status}: {text[:200].decode('utf-8', 'replace')}"
+    after = response.headers.get("retry-after", "")
+    pause = timedelta(seconds=int(after)) if after.isascii() and after.isdigit() and len(after) < 8 else None
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return Rejected(retry=True, reason=FailureReason.RATE_LIMITED, detail=detail, retry_after=pause)
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Rejected(retry=True, reason=FailureReason.UNAVAILABLE, detail=detail, retry_after=pause)
+    if status == httpx.codes.REQUEST_TIMEOUT:
+        return Rejected(retry=True, reason=FailureReason.TIMEOUT, detail=detail, retry_after=pause)
+    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        return Rejected(retry=False, reason=FailureReason.TOO_LARGE, detail=detail)
+    if status in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+        return Rejected(retry=False, reason=FailureReason.GONE, detail=detail)
+    return Rejected(retry=False, reason=FailureReason.REFUSED, detail=detail)
+
+
+def address(url: str, *, plain_hosts: Collection[str] = ()) -> httpx.URL:
+    """An address to post to: https, or http where the host is this machine or one of ``plain_hosts``.
+
+    Raises:
+        Rejected: it is none.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        raise _unusable("not an address") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.userinfo:
+        raise _unusable("not an http address without a user in it")
+    if parsed.scheme == "http" and not (is_loopback(parsed.host) or host_allowed(parsed.host, plain_hosts)):
+        raise _unusable(f"{parsed.host}: https is required")
+    return parsed
+
+
+def _unusable(detail: str) -> Rejected:
+    return Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=detail)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host names this machine by itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def host_allowed(host: str, allowed: Collection[str]) -> bool:
+    """Whether a host is in an allow-list.
+
+    An entry is a host, or ``*.example.org`` (also written ``.example.org``) for what is under it, never for a look-alike that
+    only ends in the same letters.
+    """
+    name = host.rstrip(".").lower()
+    for entry in allowed:
+        known = entry.lower()
+        if known.startswith(("*.", ".")):
+            if name.endswith(known.removeprefix("*")) and name != known.removeprefix("*"):
+                return True
+        elif name == known:
+            return True
+    return False
