@@ -89,7 +89,9 @@ class CountingPublisher:
 
     def __init__(self, product: Product, device: str = SCALE) -> None:
         self._device = device
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"count-{uuid.uuid4().hex[:8]}", clean_session=False)
+        self._client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, client_id=f"count-{uuid.uuid4().hex[:8]}", clean_session=False
+        )
         self._client.username_pw_set(device, f"demo-{device}")
         self._client.reconnect_delay_set(0.2, 1)
         self._client.max_inflight_messages_set(20)

@@ -125,7 +125,12 @@ class Product:
     def wait_restarted(self, name: str, old_pid: int, *, within_s: float = 60) -> None:
         """Until another process bears the name."""
         until(
-            lambda: (row := self.processes().get(name)) and row["pid"] and int(row["pid"]) != old_pid and process_exists(int(row["pid"])),
+            lambda: (
+                (row := self.processes().get(name))
+                and row["pid"]
+                and int(row["pid"]) != old_pid
+                and process_exists(int(row["pid"]))
+            ),
             within_s=within_s,
             what=f"{name} started again",
         )
@@ -140,7 +145,9 @@ class Product:
     def log_tail(self) -> str:
         """What the product said last, for a failure message."""
         texts = [self.output.read_text(errors="replace")[-3000:]]
-        texts += [f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in sorted((self.data / "logs").glob("*.log"))]
+        texts += [
+            f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in sorted((self.data / "logs").glob("*.log"))
+        ]
         return "\n".join(texts)
 
 

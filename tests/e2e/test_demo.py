@@ -96,7 +96,11 @@ def test_the_demo_from_start_to_score_to_restart(tmp_path):
 def test_with_a_model_that_sees_nothing_the_cameras_warning_does_not_come(tmp_path):
     with running(["demo", "--model", "blind"], tmp_path / "data") as product:
         until(lambda: by_class(product, "product_expired"), within_s=60, what="the scale's warning still comes")
-        until(lambda: vision_metric(product, 'kitchen_frames_total{result="detected"}') >= 25, within_s=90, what="frames are looked at")
+        until(
+            lambda: vision_metric(product, 'kitchen_frames_total{result="detected"}') >= 25,
+            within_s=90,
+            what="frames are looked at",
+        )
         assert by_class(product, "pest_or_pet") == []
 
 
