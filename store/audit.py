@@ -28,8 +28,8 @@ _OF = (
     .where(tables.audit.c.entity == bindparam("entity"), tables.audit.c.entity_id == bindparam("entity_id"))
     .order_by(tables.audit.c.seq)
 )
-_WHOLE = select(*_ENTRY.columns).order_by(tables.audit.c.seq)
 _ROWS_AT_ONCE = 1000
+_WHOLE = select(*_ENTRY.columns).order_by(tables.audit.c.seq).execution_options(yield_per=_ROWS_AT_ONCE)
 
 
 class SqlAudit:
@@ -67,6 +67,6 @@ class SqlAudit:
         return length
 
     def _stream(self) -> Iterator[AuditEntry]:
-        with self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(_WHOLE) as rows:
+        with self._connection.execute(_WHOLE) as rows:
             for row in rows:
                 yield _ENTRY.one(row)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import Unavailable
-from store import engines, migrations
+from store import engines, migrations, ports
 from store.audit import SqlAudit
 from store.cases import SqlEvidence, SqlWarnings
 from store.facts import SqlBatches, SqlObservations, SqlWeighings
@@ -35,20 +35,20 @@ class SqlUnitOfWork:
         self._connection = connection
         self._transaction = connection.begin()
         self._locks_by_name = connection.dialect.name == "postgresql"
-        self.merchants = SqlMerchants(connection)
-        self.devices = SqlDevices(connection)
-        self.users = SqlUsers(connection)
-        self.observations = SqlObservations(connection)
-        self.batches = SqlBatches(connection, locking=writing)
-        self.weighings = SqlWeighings(connection)
-        self.findings = SqlFindings(connection, locking=writing)
-        self.warnings = SqlWarnings(connection)
-        self.evidence = SqlEvidence(connection)
-        self.audit = SqlAudit(connection)
-        self.deductions = SqlDeductions(connection, locking=writing)
-        self.outbox = SqlOutbox(connection)
-        self.push_subscriptions = SqlPushSubscriptions(connection)
-        self.dead_letters = SqlDeadLetters(connection)
+        self.merchants: ports.Merchants = SqlMerchants(connection)
+        self.devices: ports.Devices = SqlDevices(connection)
+        self.users: ports.Users = SqlUsers(connection)
+        self.observations: ports.Observations = SqlObservations(connection)
+        self.batches: ports.Batches = SqlBatches(connection, locking=writing)
+        self.weighings: ports.Weighings = SqlWeighings(connection)
+        self.findings: ports.Findings = SqlFindings(connection, locking=writing)
+        self.warnings: ports.Warnings = SqlWarnings(connection)
+        self.evidence: ports.EvidenceItems = SqlEvidence(connection)
+        self.audit: ports.Audit = SqlAudit(connection)
+        self.deductions: ports.Deductions = SqlDeductions(connection, locking=writing)
+        self.outbox: ports.Outbox = SqlOutbox(connection)
+        self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(connection)
+        self.dead_letters: ports.DeadLetters = SqlDeadLetters(connection)
 
     def commit(self) -> None:
         """Make it last. The connection is given back, so that nothing written afterwards can get lost unseen."""
@@ -135,7 +135,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def open_store(url: str) -> SqlStore:
+def open_store(url: str) -> ports.Store:
     """Open the system of record; nothing is connected before the first use.
 
     Args:
