@@ -1,0 +1,125 @@
+"""Who exists and which device speaks for whom: the gateway's table, and the wire form of the records that fill it.
+
+The records are written by casework from SQL to the compacted topic ``registers``; a record without a value takes its key away.
+``apply`` never raises: a record that cannot be read is logged and leaves what was known before.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+
+from domain.errors import BadInput
+from domain.ids import DeviceKind, parse_device_id, parse_uscc
+from domain.parties import Device, Merchant
+from domain.time import format_instant, parse_instant
+
+log = structlog.get_logger(__name__)
+
+_MERCHANT, _DEVICE = "merchant:", "device:"
+
+
+def merchant_record(merchant: Merchant) -> tuple[str, dict[str, Any]]:
+    """Key and JSON value of a merchant on the ``registers`` topic."""
+    value = {
+        "uscc": merchant.uscc,
+        "name": merchant.name,
+        "region": merchant.region,
+        "business_form": merchant.business_form.value,
+        "scheme": merchant.scheme,
+        "site": merchant.site,
+    }
+    return _MERCHANT + merchant.uscc, value
+
+
+def device_record(device: Device) -> tuple[str, dict[str, Any]]:
+    """Key and JSON value of a device on the ``registers`` topic; its signing key travels with it, base64."""
+    value = {
+        "id": device.id,
+        "uscc": device.uscc,
+        "region": device.region,
+        "kind": device.kind.value,
+        "name": device.name,
+        "key": None if device.key is None else base64.b64encode(device.key).decode(),
+        "bound_from": None if device.bound_from is None else format_instant(device.bound_from),
+        "bound_until": None if device.bound_until is None else format_instant(device.bound_until),
+        "revoked": device.revoked,
+    }
+    return _DEVICE + device.id, value
+
+
+def read_device(value: Mapping[str, Any]) -> Device:
+    """A device from its record.
+
+    Raises:
+        BadInput, KeyError, TypeError, ValueError: the record was not written by ``device_record``.
+    """
+    bound_from, bound_until, key = value.get("bound_from"), value.get("bound_until"), value.get("key")
+    return Device(
+        id=parse_device_id(value["id"]),
+        uscc=parse_uscc(value["uscc"]),
+        region=str(value["region"]),
+        kind=DeviceKind(value["kind"]),
+        name=str(value.get("name", "")),
+        key=None if key is None else base64.b64decode(key, validate=True),
+        bound_from=None if bound_from is None else parse_instant(bound_from, "bound_from"),
+        bound_until=None if bound_until is None else parse_instant(bound_until, "bound_until"),
+        revoked=bool(value.get("revoked", False)),
+    )
+
+
+class Registers:
+    """Merchants and devices in memory; not shared between threads."""
+
+    def __init__(self, merchants: Iterable[Merchant] = (), devices: Iterable[Device] = ()) -> None:
+        self._merchants: dict[str, str] = {}
+        self._devices: dict[str, Device] = {}
+        for merchant in merchants:
+            self.apply(*merchant_record(merchant))
+        for device in devices:
+            self.apply(*device_record(device))
+
+    def apply(self, key: str, value: bytes | str | Mapping[str, Any] | None) -> None:
+        """Take one record of the topic; None is a tombstone."""
+        try:
+            decoded = json.loads(value) if isinstance(value, bytes | str) else value
+            if key.startswith(_MERCHANT):
+                self._apply_merchant(key.removeprefix(_MERCHANT), decoded)
+            elif key.startswith(_DEVICE):
+                self._apply_device(key.removeprefix(_DEVICE), decoded)
+            else:
+                log.warning("registers.unknown_key", key=key[:80])
+        except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("registers.unreadable", key=key[:80], error=repr(error))
+
+    def _apply_merchant(self, uscc: str, value: Mapping[str, Any] | None) -> None:
+        if value is None:
+            self._merchants.pop(uscc, None)
+            return
+        self._merchants[parse_uscc(value["uscc"])] = str(value["region"])
+
+    def _apply_device(self, device_id: str, value: Mapping[str, Any] | None) -> None:
+        if value is None:
+            self._devices.pop(device_id, None)
+            return
+        device = read_device(value)
+        self._devices[device.id] = device
+
+    def knows(self, uscc: str) -> bool:
+        """Whether the merchant is registered here."""
+        return uscc in self._merchants
+
+    def region(self, uscc: str) -> str | None:
+        """The merchant's region, or None if it is not known."""
+        return self._merchants.get(uscc)
+
+    def device(self, device_id: str) -> Device | None:
+        """The device, or None if it is not known."""
+        return self._devices.get(device_id)
+
+    def __len__(self) -> int:
+        return len(self._merchants) + len(self._devices)
