@@ -1,0 +1,38 @@
+"""``log_address``: each contract test runs on the embedded log and on Apache Kafka 4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.contract.log.logs import LogProcess
+from tests.services.kafka import kafka_or_skip
+
+
+@pytest.fixture(scope="module", params=["embedded", "apache-kafka-4"])
+def log_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap address of a running log."""
+    if request.param == "apache-kafka-4":
+        with kafka_or_skip() as address:
+            yield address
+        return
+    log = LogProcess(tmp_path_factory.mktemp("log"))
+    log.start()
+    yield log.address
+    status, seconds = log.stop()
+    assert status == 0
+    assert seconds < 2
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic name nobody has used."""
+    return f"topic-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def group() -> str:
+    """A group name nobody has used."""
+    return f"group-{uuid4().hex[:12]}"
