@@ -1,1 +1,1 @@
-"""To be described by whoever fills this package."""
+"""The command ``kitchen``: wiring, the process manager, and tools. Importing it loads nothing heavy; see ``cli.main``."""

@@ -81,13 +81,14 @@ KITCHEN = (sys.executable, "-P", "-m", "cli")
 """The command ``kitchen`` in this very environment; ``-P`` keeps the working directory's folders from being imported."""
 
 
-def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints) -> Plan:
+def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, model: str = "default") -> Plan:
     """Decide what to start.
 
     Args:
         prepared: the installation.
         addresses: where to listen.
         endpoints: what the environment sets; those parts are not started.
+        model: what the vision worker looks with.
 
     Raises:
         ConfigurationError: if a port that is asked for is taken.
@@ -103,7 +104,7 @@ def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints) -> Plan
     ports = kept_ports(prepared.data.run / "ports.json", EMBEDDED)
     builder = _Builder(prepared, addresses, endpoints, ports)
     _outside_parts(builder)
-    _workers(builder)
+    _workers(builder, model)
     if prepared.kind is Kind.DEMO:
         _demo_devices(builder)
     metrics = {
@@ -183,7 +184,7 @@ def _live_store(builder: _Builder) -> Program:
     )
 
 
-def _workers(builder: _Builder) -> None:
+def _workers(builder: _Builder, model: str) -> None:
     addresses = builder.addresses
     outside = {program.name for program in builder.programs}
     environment = builder.environment()
@@ -212,7 +213,7 @@ def _workers(builder: _Builder) -> None:
         ),
         Program(
             name="vision",
-            command=builder.kitchen("vision", metrics="vision_metrics"),
+            command=builder.kitchen("vision", "--model", model, metrics="vision_metrics"),
             ready=answers(builder.metrics_page("vision_metrics")),
             needs=needs("log"),
             environment=environment,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 
 import structlog
@@ -25,7 +24,7 @@ from configs.endpoints import Endpoints, without_credentials
 log = structlog.get_logger(__name__)
 
 
-def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool) -> None:
+def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool, model: str = "default") -> None:
     """Run an installation until it is told to stop.
 
     Raises:
@@ -38,14 +37,14 @@ def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool) -> 
         prepared = prepare_demo(directory, config) if demo else prepare_site(directory, config)
         (directory.run / "endpoints.json").unlink(missing_ok=True)
         endpoints = Endpoints.from_environment(os.environ, directory.root)
-        asyncio.run(_run(prepared, addresses, endpoints))
+        asyncio.run(_run(prepared, addresses, endpoints, model))
 
 
-async def _run(prepared: Prepared, addresses: Addresses, endpoints: Endpoints) -> None:
+async def _run(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, model: str) -> None:
     data = prepared.data
     set_up_logging(data.logs / "manager.log")
     await _until_free(addresses)
-    planned = plan(prepared, addresses, endpoints)
+    planned = plan(prepared, addresses, endpoints, model=model)
     _tell_others(data, planned)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -116,8 +115,3 @@ def _heading(prepared: Prepared, planned: Plan) -> Heading:
         users=prepared.new_users,
         devices=prepared.new_devices,
     )
-
-
-def is_terminal() -> bool:
-    """Whether a person sees our output."""
-    return sys.stdout.isatty()

@@ -51,6 +51,8 @@ def key_path(location: Iterable[str | int]) -> str:
     """``("cameras", 0, "zones")`` as ``cameras[0].zones``."""
     path = ""
     for part in location:
+        if part == "[key]":  # pydantic's mark for "the key itself"
+            continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path
 
