@@ -1,0 +1,251 @@
+"""The deduction a warning leads to, people's decisions about it, and the live score (domain.md section 0.3, C.4, D.9).
+
+The system only ever proposes: what it does here by itself is proposing and taking proposals back. Final and reversed are people's
+words, and each of them stands in the audit trail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from alerts import deadlines
+from casework.desk import Work, merchant_of
+from casework.outbound import tell_deduction
+from casework.views import plain_number
+from credit import decisions, ledger
+from credit.calendar import add_working_days
+from credit.ledger import Circumstances
+from credit.score import STANDING
+from credit.score import score as score_of
+from domain.deductions import Deduction, DeductionState, Score
+from domain.errors import NotFound
+from domain.events import Event, EventName
+from domain.parties import SYSTEM, Actor, Merchant
+from domain.records import SEGREGATED
+from domain.warnings import Warning
+from store.ports import AuditStep, UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+ENTITY = "deduction"
+SELF_REPORT_WITHIN = timedelta(hours=1)
+UNDECIDED = frozenset({DeductionState.PROPOSED, DeductionState.OBJECTED})
+EVENTS = {
+    DeductionState.PROPOSED: EventName.DEDUCTION_PROPOSED,
+    DeductionState.OBJECTED: EventName.DEDUCTION_OBJECTED,
+    DeductionState.FINAL: EventName.DEDUCTION_FINAL,
+    DeductionState.WITHDRAWN: EventName.DEDUCTION_WITHDRAWN,
+    DeductionState.REVERSED: EventName.DEDUCTION_REVERSED,
+}
+
+Decision = Callable[[Deduction, Merchant, Collection[str]], Deduction]
+"""A person's decision: the entry, its merchant, and the ids of those who took part in the case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What became of a deduction, and what happened."""
+
+    deduction: Deduction
+    events: tuple[Event, ...]
+
+
+def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None:
+    """Propose the deduction of a warning if its time has come and none stands.
+
+    Ask after every change of a warning: closing as confirmed proposes it, and so do both deadlines passed without a submission.
+
+    Returns:
+        The entry, or None if nothing is to be charged (again). One fact is charged once: an entry may come out ``withdrawn``
+        because a graver one of its incident stands.
+    """
+    if not deadlines.charge_due(warning, now):
+        return None
+    work.uow.lock(f"ledger:{warning.uscc}")  # the ordinal and the caps depend on the merchant's other entries
+    own = work.uow.deductions.of_warning(warning.id)
+    if any(entry.state in STANDING for entry in own):
+        return None
+    if not work.uow.evidence.of(warning.id):
+        log.warning("deduction.without_evidence", warning=warning.id)
+        return None
+    merchant = merchant_of(work.uow, warning.uscc)
+    entry, others = _entry(work, warning, merchant, now)
+    key = _free_key(work.uow, entry.key)
+    lost_to = entry.components.get("lost_to")
+    if key is None or (lost_to is not None and any(d.components.get("lost_to") == lost_to for d in own)):
+        return None
+    entry = replace(entry, key=key)
+    work.uow.deductions.add(entry)
+    events = [_tell(work, entry, warning, SYSTEM, now)]
+    for loser in ledger.superseded(entry, others, now):
+        events += _replace_loser(work, loser, now)
+    return Ruling(deduction=entry, events=tuple(events))
+
+
+def _entry(work: Work, warning: Warning, merchant: Merchant, now: datetime) -> tuple[Deduction, list[Deduction]]:
+    """The entry as the ledger's rules compute it, and the merchant's other entries of the same incident."""
+    scheme = work.desk.scheme_of(merchant)
+    history = work.uow.deductions.of_merchant(warning.uscc)
+    incident = [entry for entry in history if entry.incident_id == warning.incident_id]
+    entry = ledger.propose(
+        warning,
+        scheme,
+        history=history,
+        incident=incident,
+        now=now,
+        objection_until=add_working_days(now, work.desk.rules.objection_working_days, work.desk.working_day),
+        on_time=deadlines.rectified_on_time(warning, now),
+        deduction_id=work.desk.new_id(now),
+        circumstances=Circumstances(self_reported=_self_reported(work.uow, warning)),
+    )
+    return entry, incident
+
+
+def _self_reported(uow: UnitOfWork, warning: Warning) -> bool:
+    """Whether the merchant set expired goods apart within an hour of their expiry (F.4)."""
+    if warning.camera is not None:
+        return False
+    batch = uow.batches.get(warning.uscc, warning.subject)
+    return batch is not None and batch.state in SEGREGATED and batch.event_time <= batch.expires_at + SELF_REPORT_WITHIN
+
+
+def _free_key(uow: UnitOfWork, key: str) -> str | None:
+    """The key to book under; None if the same subject is charged in the month already (F.1).
+
+    An entry that was withdrawn or reversed keeps its key, so that the ledger shows it; what is charged after it gets a number.
+    """
+    candidate, number = key, 1
+    while (taken := uow.deductions.by_key(candidate)) is not None:
+        if taken.state in STANDING:
+            return None
+        number += 1
+        candidate = f"{key}|{number}"
+    return candidate
+
+
+def _replace_loser(work: Work, loser: Deduction, now: datetime) -> list[Event]:
+    before = work.uow.deductions.get(loser.id)
+    warning = work.uow.warnings.get(loser.warning_id)
+    if before is None or warning is None:
+        return []
+    work.uow.deductions.save(loser, expected_version=before.version)
+    return [_tell(work, loser, warning, SYSTEM, now, before=before.state.value)]
+
+
+def withdraw_proposed(work: Work, warning: Warning, now: datetime, *, note: str) -> Ruling | None:
+    """Take back what a warning had proposed, because it was dismissed or reopened. A final entry waits for a person."""
+    work.uow.lock(f"ledger:{warning.uscc}")
+    ruling = None
+    for before in work.uow.deductions.of_warning(warning.id):
+        if before.state not in UNDECIDED:
+            continue
+        after = replace(before, state=DeductionState.WITHDRAWN, decided_at=now, note=note, version=before.version + 1)
+        work.uow.deductions.save(after, expected_version=before.version)
+        ruling = Ruling(deduction=after, events=(_tell(work, after, warning, SYSTEM, now, before=before.state.value),))
+    return ruling
+
+
+def decide(work: Work, deduction_id: str, actor: Actor, now: datetime, decision: Decision) -> Ruling:
+    """Carry out a person's decision about an entry.
+
+    Raises:
+        NotFound: if there is none the actor may know of.
+        IllegalTransition: if its state, or the objection window, does not allow it.
+        Forbidden: if the actor may not decide it.
+    """
+    before = find(work.uow, deduction_id, actor)
+    merchant = merchant_of(work.uow, before.uscc)
+    warning = work.uow.warnings.get(before.warning_id)
+    if warning is None:
+        raise NotFound(f"no warning {before.warning_id}")
+    involved = {step.actor for step in work.uow.audit.of("warning", warning.id)} - {SYSTEM.id}
+    after = decision(before, merchant, involved)
+    work.uow.deductions.save(after, expected_version=before.version)
+    return Ruling(deduction=after, events=(_tell(work, after, warning, actor, now, before=before.state.value),))
+
+
+def objection(actor: Actor, note: str, now: datetime) -> Decision:
+    """The merchant objects within the window."""
+    return lambda entry, merchant, _: decisions.object_to(entry, actor=actor, region=merchant.region, note=note, now=now)
+
+
+def confirmation(actor: Actor, note: str, now: datetime) -> Decision:
+    """A person makes the entry final after the window."""
+    return lambda entry, merchant, involved: decisions.confirm(
+        entry, actor=actor, region=merchant.region, note=note, involved=involved, now=now
+    )
+
+
+def withdrawal(actor: Actor, note: str, now: datetime) -> Decision:
+    """A person takes the proposal back."""
+    return lambda entry, merchant, involved: decisions.withdraw(
+        entry, actor=actor, region=merchant.region, note=note, involved=involved, now=now
+    )
+
+
+def reversal(actor: Actor, note: str, now: datetime) -> Decision:
+    """A supervisor reverses a final entry on appeal."""
+    return lambda entry, merchant, involved: decisions.reverse(
+        entry, actor=actor, region=merchant.region, note=note, involved=involved, now=now
+    )
+
+
+def find(uow: UnitOfWork, deduction_id: str, actor: Actor) -> Deduction:
+    """The entry, if there is one that the actor may know of.
+
+    Raises:
+        NotFound: otherwise.
+    """
+    entry = uow.deductions.get(deduction_id)
+    if entry is None or not actor.may_see(uscc=entry.uscc, region=merchant_of(uow, entry.uscc).region):
+        raise NotFound(f"no deduction {deduction_id}")
+    return entry
+
+
+def live_score(work: Work, uscc: str, month: str) -> Score:
+    """A merchant's live score in a month.
+
+    Raises:
+        NotFound: if there is no such merchant.
+    """
+    merchant = work.uow.merchants.get(uscc)
+    if merchant is None:
+        raise NotFound(f"no merchant {uscc}")
+    return score_of(work.desk.scheme_of(merchant), uscc, month, work.uow.deductions.of_merchant(uscc, month=month))
+
+
+def _tell(work: Work, entry: Deduction, warning: Warning, actor: Actor, now: datetime, *, before: str = "") -> Event:
+    """The audit step, the event and the outbox entries of a change of an entry."""
+    step = AuditStep(
+        entity=ENTITY,
+        entity_id=entry.id,
+        from_state=before,
+        to_state=entry.state.value,
+        at=now,
+        actor=actor.id,
+        actor_role=actor.role.value,
+        reason=entry.note,
+    )
+    work.uow.audit.append(step)
+    event = Event(
+        name=EVENTS[entry.state],
+        entity_id=entry.id,
+        uscc=entry.uscc,
+        region=warning.region,
+        at=now,
+        data={
+            "warning": warning.id,
+            "violation_code": entry.violation_code,
+            "points": plain_number(entry.points),
+            "state": entry.state.value,
+            "level": warning.level.value,
+            "class": warning.class_,
+            "by": actor.id,
+        },
+    )
+    tell_deduction(work, event, entry, warning)
+    return event

@@ -1,0 +1,131 @@
+"""The sweep: what falls due by itself, without anybody doing anything (domain.md D.1, section 0.2).
+
+Deadlines are values in SQL; the sweep asks what has passed and marks it, once. Running it twice, late, or in two processes
+changes nothing more than running it once in time. Whether it missed anything is asked by ``audit_deadlines``, which reads
+another index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from alerts import deadlines
+from alerts.deadlines import Due
+from casework import charging
+from casework.desk import Work, merchant_of
+from casework.facts import judge
+from casework.handling import change, event_of
+from casework.outbound import tell_warning
+from domain.errors import KitchenError, Unavailable
+from domain.events import Event, EventName
+from domain.parties import SYSTEM
+from domain.records import Batch
+from domain.warnings import Warning
+from store.ports import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+REMINDERS = {Due.REMIND_50: 50, Due.REMIND_75: 75, Due.REMIND_100: 100, Due.CONTROL_ENDED: 100}
+FLAGS = {Due.RECTIFY_OVERDUE: EventName.RECTIFY_OVERDUE, Due.CLOSURE_OVERDUE: EventName.CLOSURE_OVERDUE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What one sweep did.
+
+    Attributes:
+        events: what happened.
+        batches: expired batches judged.
+        warnings: warnings that had something due.
+        failed: items that could not be dealt with; they are tried again by the next sweep.
+        more: the limit was reached, so another sweep should follow at once.
+    """
+
+    events: tuple[Event, ...] = ()
+    batches: int = 0
+    warnings: int = 0
+    failed: int = 0
+    more: bool = False
+
+
+def sweep_batches(work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Judge the batches that have expired since the last sweep."""
+    found = work.uow.batches.expired(now, limit=limit)
+
+    def effect(batch: Batch) -> list[Event]:
+        events = judge(work, batch, merchant_of(work.uow, batch.uscc), now)
+        work.uow.batches.put(replace(batch, expiry_judged_at=now))
+        return events
+
+    events, failed = _each(work.uow, found, effect, lambda batch: f"{batch.uscc}/{batch.lot}")
+    return SweepReport(events=events, batches=len(found), failed=failed, more=len(found) == limit and failed < limit)
+
+
+def sweep_warnings(work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Flag, remind, escalate and charge what has fallen due."""
+    found = work.uow.warnings.due(now, limit=limit)
+    events, failed = _each(work.uow, found, lambda warning: pass_due(work, warning, now), lambda warning: warning.id)
+    return SweepReport(events=events, warnings=len(found), failed=failed, more=len(found) == limit and failed < limit)
+
+
+def _each(
+    uow: UnitOfWork, items: Sequence[T], effect: Callable[[T], list[Event]], name: Callable[[T], str]
+) -> tuple[tuple[Event, ...], int]:
+    """Deal with each item by itself: one that fails is undone and logged, and holds up none of the others."""
+    events: list[Event] = []
+    failed = 0
+    for item in items:
+        try:
+            with uow.savepoint():
+                events += effect(item)
+        except Unavailable:
+            raise
+        except KitchenError as error:
+            failed += 1
+            log.warning("sweep.item_failed", item=name(item), error=str(error))
+    return tuple(events), failed
+
+
+def pass_due(work: Work, warning: Warning, now: datetime) -> list[Event]:
+    """Mark everything that has fallen due on one warning, tell people, and charge it if that is due too."""
+    whats = deadlines.due(warning, work.desk.rules, now)
+    if not whats:  # a changed rule moved an instant; without this the index would offer the warning for ever
+        _reindex(work, warning)
+        return []
+    flagged = deadlines.flag(warning, whats, work.desk.rules)
+    events = [_event(what, flagged, now) for what in whats]
+    stored = change(work, warning, flagged, events[0], SYSTEM, reason=", ".join(what.value for what in whats))
+    for event in events[1:]:
+        tell_warning(work, event, stored)
+    ruling = charging.propose_if_due(work, stored, now)
+    return [*events, *(ruling.events if ruling is not None else ())]
+
+
+def _event(what: Due, warning: Warning, now: datetime) -> Event:
+    if what in FLAGS:
+        return event_of(FLAGS[what], warning, SYSTEM, now, escalation_level=warning.escalation_level)
+    return event_of(EventName.WARNING_REMINDED, warning, SYSTEM, now, percent=REMINDERS[what], due=what.value)
+
+
+def _reindex(work: Work, warning: Warning) -> None:
+    next_due_at = deadlines.next_due_at(warning, work.desk.rules)
+    fixed = replace(warning, next_due_at=next_due_at, version=warning.version + 1)
+    work.uow.warnings.save(fixed, expected_version=warning.version)
+
+
+def together(one: SweepReport, other: SweepReport) -> SweepReport:
+    """Two reports as one."""
+    return SweepReport(
+        events=one.events + other.events,
+        batches=one.batches + other.batches,
+        warnings=one.warnings + other.warnings,
+        failed=one.failed + other.failed,
+        more=one.more or other.more,
+    )

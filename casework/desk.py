@@ -1,0 +1,73 @@
+"""What lies on the desk of every use case: the rules, schemes and routes of the site, the media store, ids and words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from alerts.routing import Route
+from casework.words import Translator, source_language
+from credit.scheme import Scheme
+from domain.errors import BadInput, Code, ConfigurationError
+from domain.ids import uuid7
+from domain.parties import Merchant
+from domain.rules import Rules
+from store.ports import Media, UnitOfWork
+
+
+def new_id(at: datetime) -> str:
+    """A fresh id that sorts by time (RFC 9562 UUIDv7)."""
+    return uuid7(int(at.timestamp() * 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Values a use case reads; nothing here changes while the product runs.
+
+    Attributes:
+        schemes: rating schemes by name; each merchant names its own.
+        working_day: whether a Shanghai day is a working day, for the objection window.
+        new_id: a fresh id for an instant.
+        translator: the words of a locale, for notifications.
+    """
+
+    media: Media
+    rules: Rules
+    schemes: Mapping[str, Scheme]
+    routes: tuple[Route, ...]
+    working_day: Callable[[date], bool]
+    new_id: Callable[[datetime], str] = new_id
+    translator: Translator = source_language
+
+    def scheme_of(self, merchant: Merchant) -> Scheme:
+        """The rating scheme of a merchant.
+
+        Raises:
+            ConfigurationError: if the site has no scheme of that name.
+        """
+        try:
+            return self.schemes[merchant.scheme]
+        except KeyError:
+            known = ", ".join(sorted(self.schemes)) or "none"
+            raise ConfigurationError(f"no scheme {merchant.scheme!r}", key=merchant.uscc, hint=f"known: {known}") from None
+
+
+def merchant_of(uow: UnitOfWork, uscc: str) -> Merchant:
+    """The merchant a fact is about.
+
+    Raises:
+        BadInput: E011 if there is none.
+    """
+    merchant = uow.merchants.get(uscc)
+    if merchant is None:
+        raise BadInput(Code.USCC_UNKNOWN, f"{uscc} is not registered here", where="uscc")
+    return merchant
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One transaction at the desk: what is written in it, and what is read from the desk."""
+
+    uow: UnitOfWork
+    desk: Desk

@@ -1,0 +1,236 @@
+"""What devices and registers report: each observation is stored once, and moves batches, sales and presence (domain.md E.2, E.4).
+
+Facts come late and out of order. An older word about a batch never overwrites a newer one, and nothing that is late backdates a
+clock: what it raises is raised ``now``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from alerts import register_rules
+from casework import intake
+from casework.desk import Work, merchant_of
+from casework.outbound import tell_presence
+from domain.errors import BadInput, Code
+from domain.events import Event, EventName
+from domain.observations import Flag, Kind, Observation
+from domain.parties import Merchant
+from domain.records import SEGREGATED, Batch, BatchKind, BatchState, Weighing
+from domain.time import parse_instant
+
+NOTHING = Decimal(0)
+
+
+def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
+    """Store an observation and do what follows from it.
+
+    Returns:
+        What happened, ``observation.stored`` or ``observation.replayed`` first.
+
+    Raises:
+        BadInput: E011 unknown merchant, E031 the event id came before with other content, E052 a batch would go below zero.
+    """
+    merchant = merchant_of(work.uow, observation.uscc)
+    known = work.uow.observations.known(observation.event_id)
+    if known is not None:
+        if known != observation.content_hash:
+            raise BadInput(
+                Code.DUPLICATE_CONFLICT,
+                f"{observation.event_id} came before with other content",
+                where="event_id",
+                hint="give each event its own id",
+            )
+        return [event_of(EventName.OBSERVATION_REPLAYED, observation, merchant, now)]
+    effect = EFFECTS.get(observation.kind)
+    stored = event_of(EventName.OBSERVATION_STORED, observation, merchant, now)
+    if effect is None:
+        work.uow.observations.add(observation)
+        return [stored]
+    return [stored, *effect(work, observation, merchant, now)]
+
+
+def event_of(name: EventName, observation: Observation, merchant: Merchant, now: datetime, **data: Any) -> Event:
+    """An event about an observation."""
+    known = {"kind": observation.kind.value, "device": observation.device_id}
+    return Event(
+        name=name,
+        entity_id=observation.event_id,
+        uscc=merchant.uscc,
+        region=merchant.region,
+        at=now,
+        data={**known, **data},
+    )
+
+
+def _weigh(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+    """A sale on a scale. A suspect one (E051) is kept but counts for nothing: neither stock nor a violation rests on it."""
+    weighing = _weighing(observation)
+    if any(_another_sale(weighing, other) for other in work.uow.weighings.by_trace_code(weighing.trace_code)):
+        weighing = replace(weighing, code_conflict=True)
+        observation = replace(observation, flags=(*observation.flags, Flag.CODE_CONFLICT))
+    work.uow.observations.add(observation)
+    work.uow.weighings.add(weighing)
+    events = _heard(work, observation, merchant, now)
+    batch = None if weighing.suspect else work.uow.batches.get(weighing.uscc, weighing.lot)
+    if batch is None:
+        return events
+    events += judge(work, batch, merchant, now, sold=weighing)
+    if batch.event_time <= weighing.at and batch.qty_g > NOTHING:
+        work.uow.batches.put(replace(batch, qty_g=max(NOTHING, batch.qty_g - weighing.net_g)))
+    return events
+
+
+def _weighing(observation: Observation) -> Weighing:
+    body = observation.body
+    return Weighing(
+        event_id=observation.event_id,
+        uscc=observation.uscc,
+        device_id=observation.device_id,
+        at=observation.event_time,
+        trace_code=str(body["trace_code"]),
+        plu=str(body["plu"]),
+        lot=str(body["lot"]),
+        net_g=int(body["net_g"]),
+        amount_fen=int(body["amount_fen"]),
+        suspect=Flag.SUSPECT in observation.flags,
+    )
+
+
+def _another_sale(one: Weighing, other: Weighing) -> bool:
+    """Whether two weighings under one trace code are two sales (E080), not one sale told under two ids."""
+    return (one.uscc, one.lot, one.net_g, one.amount_fen, one.at) != (
+        other.uscc,
+        other.lot,
+        other.net_g,
+        other.amount_fen,
+        other.at,
+    )
+
+
+def judge(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: Weighing | None = None) -> list[Event]:
+    """Judge a batch by the rules on registers, and take the finding if there is one."""
+    finding = register_rules.judge_batch(batch, rules=work.desk.rules, region=merchant.region, now=now, sold=sold)
+    if finding is None:
+        return []
+    work.desk.media.put(register_rules.record(batch, sold), register_rules.RECORD_TYPE)
+    return intake.take(work, finding, now)
+
+
+def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+    work.uow.observations.add(observation)
+    events = _heard(work, observation, merchant, now)
+    batch = _batch(observation)
+    known = work.uow.batches.get(batch.uscc, batch.lot)
+    if known is not None and known.event_time > batch.event_time:
+        return events
+    return events + _settle(work, batch, merchant, now)
+
+
+def _batch(observation: Observation) -> Batch:
+    body = observation.body
+    return Batch(
+        uscc=observation.uscc,
+        lot=str(body["lot"]),
+        kind=BatchKind(body["kind"]),
+        name=str(body["name"]),
+        qty_g=Decimal(str(body["qty_g"])),
+        expires_at=parse_instant(body["expires_at"], "body.expires_at"),
+        state=BatchState(body["state"]),
+        event_time=observation.event_time,
+        produced_on=str(body.get("produced_on") or ""),
+        gb2760_class=str(body.get("gb2760_class") or ""),
+        supplier_uscc=str(body.get("supplier_uscc") or ""),
+        voucher_ref=str(body.get("voucher_ref") or ""),
+    )
+
+
+def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list[Event]:
+    """Write a changed batch. One already past its expiry is judged at once; the sweep judges the others when they get there."""
+    expired = batch.expires_at <= now
+    work.uow.batches.put(replace(batch, expiry_judged_at=now if expired else None))
+    return judge(work, batch, merchant, now) if expired else []
+
+
+def _move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+    """A move between places. One older than what is known of the batch is kept but changes nothing: it is in there already."""
+    lot, quantity = str(observation.body["lot"]), Decimal(str(observation.body["qty_g"]))
+    known = work.uow.batches.get(observation.uscc, lot)
+    if known is not None and known.event_time > observation.event_time:
+        work.uow.observations.add(observation)
+        return _heard(work, observation, merchant, now)
+    if known is None or quantity > known.qty_g:
+        there = NOTHING if known is None else known.qty_g
+        raise BadInput(
+            Code.BATCH_BELOW_ZERO,
+            f"{quantity} g of {lot} cannot move: {there} g are there",
+            where="body.qty_g",
+            hint="send batch.upsert first",
+        )
+    work.uow.observations.add(observation)
+    events = _heard(work, observation, merchant, now)
+    moved = after_move(known, BatchState(observation.body["to"]), quantity, observation.event_time)
+    return events + _settle(work, moved, merchant, now)
+
+
+def after_move(batch: Batch, to: BatchState, quantity: Decimal, at: datetime) -> Batch:
+    """A batch after part or all of it went to another place.
+
+    A batch has one state: that of what remains. What is set apart or destroyed no longer remains; when everything is, the batch
+    itself is. A part that goes on sale, into use or back into store makes the whole batch be there, for the strictest rule holds.
+    """
+    if to in SEGREGATED:
+        rest = batch.qty_g - quantity
+        if rest > NOTHING:
+            return replace(batch, qty_g=rest, event_time=at)
+        left = NOTHING if to is BatchState.DESTROYED else quantity
+        return replace(batch, qty_g=left, state=to, event_time=at)
+    released = quantity if batch.state in SEGREGATED else batch.qty_g
+    return replace(batch, qty_g=released, state=to, event_time=at)
+
+
+def _status(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+    work.uow.observations.add(observation)
+    return _present(work, observation, merchant, now, online=bool(observation.body["online"]))
+
+
+def _heard(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+    """A device that reports is there; its presence is written only when that is news."""
+    presence = work.uow.devices.presence(observation.device_id)
+    if presence is not None and presence[0]:
+        return []
+    return _present(work, observation, merchant, now, online=True)
+
+
+def _present(work: Work, observation: Observation, merchant: Merchant, now: datetime, *, online: bool) -> list[Event]:
+    device = work.uow.devices.get(observation.device_id)
+    if device is None or not work.uow.devices.set_presence(device.id, online=online, at=observation.event_time):
+        return []
+    event = Event(
+        name=EventName.DEVICE_ONLINE if online else EventName.DEVICE_OFFLINE,
+        entity_id=device.id,
+        uscc=merchant.uscc,
+        region=merchant.region,
+        at=now,
+        data={"device": device.name or device.id, "since": observation.event_time.isoformat()},
+    )
+    tell_presence(work, event, merchant)
+    return [event]
+
+
+Effect = Callable[[Work, Observation, Merchant, datetime], list[Event]]
+
+EFFECTS: Mapping[Kind, Effect] = MappingProxyType(
+    {
+        Kind.SCALE_WEIGH: _weigh,
+        Kind.BATCH_UPSERT: _upsert,
+        Kind.BATCH_MOVE: _move,
+        Kind.CAM_STATUS: _status,
+    }
+)
+"""Kinds that do something today; every other one is stored for the rules to come. An effect stores its observation itself."""

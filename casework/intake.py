@@ -1,0 +1,236 @@
+"""What becomes of a finding: a warning, evidence of an open one, the reviewers' queue, or nothing (domain.md D.2, F.2).
+
+A finding is taken once, by its id. Whether it raises or attaches is decided here, where warnings are written, under the
+database's unique key for open warnings; ``raised_at`` is always the server's ``now``, however late the finding came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from alerts import raising
+from alerts.raising import Merge
+from casework.desk import Desk, Work, merchant_of
+from casework.handling import change, event_of, record
+from casework.outbound import tell_finding, tell_warning
+from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, NotFound
+from domain.events import Event, EventName
+from domain.findings import Finding, FindingState
+from domain.ids import derived_id
+from domain.parties import SYSTEM, Actor, Role
+from domain.warnings import Evidence, Warning
+from store.ports import AuditStep, UnitOfWork
+
+ENTITY = "finding"
+REVIEWERS = frozenset({Role.INSPECTOR, Role.SUPERVISOR})
+TWO_PERSONS = frozenset({"rodent"})
+"""Classes that two different people must confirm (domain.md C.9, F.3)."""
+
+FIRST = "first confirmation"
+
+
+def take(work: Work, finding: Finding, now: datetime) -> list[Event]:
+    """Take a finding: the same id again has no effect.
+
+    Raises:
+        BadInput: E011 if its merchant is unknown.
+    """
+    if work.uow.findings.get(finding.id) is not None:
+        return []
+    merchant_of(work.uow, finding.uscc)
+    if not finding.automatic or not _has_evidence(work.desk, finding):
+        return [_queue(work, finding, now)]
+    return settle(work, finding, now, actor=SYSTEM)
+
+
+def settle(work: Work, finding: Finding, now: datetime, *, actor: Actor, known: bool = False) -> list[Event]:
+    """Raise from a finding or attach it (F.2). Of two workers that raise at once, the second attaches.
+
+    Args:
+        known: the finding is already stored, in review.
+    """
+
+    def store(state: FindingState, warning_id: str | None) -> None:
+        if known:
+            work.uow.findings.set_state(finding.id, state, warning_id=warning_id)
+        else:
+            work.uow.findings.add(finding, state, warning_id=warning_id)
+
+    latest = work.uow.warnings.latest_with_key(finding.open_key)
+    verdict = raising.merge(latest, finding)
+    if verdict is Merge.RAISE:
+        try:
+            with work.uow.savepoint():
+                return [_raise(work, finding, now, actor, store)]
+        except Conflict:
+            latest = work.uow.warnings.open_with_key(finding.open_key)
+            if latest is None:  # it was not the key after all
+                raise
+            verdict = Merge.ATTACH
+    if verdict is Merge.ATTACH and latest is not None:
+        store(FindingState.ATTACHED, latest.id)
+        return [_attach(work, finding, latest, now, actor)]
+    store(FindingState.DISCARDED, None)
+    return []
+
+
+def _raise(
+    work: Work,
+    finding: Finding,
+    now: datetime,
+    actor: Actor,
+    store: Callable[[FindingState, str | None], None],
+) -> Event:
+    merchant = merchant_of(work.uow, finding.uscc)
+    warning_id = work.desk.new_id(now)
+    warning = raising.raise_warning(finding, region=merchant.region, rules=work.desk.rules, warning_id=warning_id, now=now)
+    work.uow.warnings.add(warning)
+    store(FindingState.RAISED, warning.id)
+    kept = _keep_evidence(work.uow, finding, warning)
+    record(work.uow, warning, "", now, actor, reason=f"{ENTITY} {finding.id}", evidence_ids=kept)
+    timing: dict[str, Any] = {"automatic": finding.automatic, "finding": finding.id}
+    if finding.automatic:
+        timing["detection_to_alert_seconds"] = max(0.0, (now - finding.detected_at).total_seconds())
+    event = event_of(EventName.WARNING_RAISED, warning, actor, now, **timing)
+    tell_warning(work, event, warning)
+    return event
+
+
+def _attach(work: Work, finding: Finding, warning: Warning, now: datetime, actor: Actor) -> Event:
+    """Attach a finding as evidence, and remind. If it shows a graver violation of the same fact, that is what is charged."""
+    kept = _keep_evidence(work.uow, finding, warning)
+    after, reason = raising.attach(warning, finding), f"{ENTITY} {finding.id}"
+    if after.violation_code != warning.violation_code:
+        reason = f"{reason}: {warning.violation_code} → {after.violation_code}"
+    event = event_of(EventName.WARNING_ATTACHED, after, actor, now, finding=finding.id)
+    change(work, warning, after, event, actor, reason=reason, evidence_ids=kept)
+    return event
+
+
+def _keep_evidence(uow: UnitOfWork, finding: Finding, warning: Warning) -> list[str]:
+    kept = []
+    for reference in finding.evidence:
+        evidence = Evidence(
+            id=derived_id("evidence", warning.id, finding.id, reference.sha256),
+            warning_id=warning.id,
+            kind=reference.kind,
+            sha256=reference.sha256,
+            media_type=reference.media_type,
+            at=reference.at,
+            by=finding.camera or SYSTEM.id,
+            finding_id=finding.id,
+        )
+        if uow.evidence.add(evidence):
+            kept.append(evidence.id)
+    return kept
+
+
+def _has_evidence(desk: Desk, finding: Finding) -> bool:
+    """Whether every picture a finding cites is really there, unaltered (E060): the store names bytes by their hash."""
+    return bool(finding.evidence) and all(desk.media.has(item.sha256) for item in finding.evidence)
+
+
+def _queue(work: Work, finding: Finding, now: datetime) -> Event:
+    work.uow.findings.add(finding, FindingState.REVIEW)
+    event = _event(work.uow, EventName.FINDING_QUEUED, finding, SYSTEM, now)
+    _step(work.uow, finding, SYSTEM, now, before=None, after=FindingState.REVIEW)
+    tell_finding(work, event, finding)
+    return event
+
+
+def _event(uow: UnitOfWork, name: EventName, finding: Finding, actor: Actor, now: datetime) -> Event:
+    return Event(
+        name=name,
+        entity_id=finding.id,
+        uscc=finding.uscc,
+        region=merchant_of(uow, finding.uscc).region,
+        at=now,
+        data={"class": finding.class_, "rule": finding.rule, "level": finding.level.value, "by": actor.id},
+    )
+
+
+def _step(
+    uow: UnitOfWork,
+    finding: Finding,
+    actor: Actor,
+    now: datetime,
+    *,
+    before: FindingState | None,
+    after: FindingState,
+    reason: str = "",
+) -> None:
+    step = AuditStep(
+        entity=ENTITY,
+        entity_id=finding.id,
+        from_state="" if before is None else before.value,
+        to_state=after.value,
+        at=now,
+        actor=actor.id,
+        actor_role=actor.role.value,
+        reason=reason,
+    )
+    uow.audit.append(step)
+
+
+def under_review(uow: UnitOfWork, finding_id: str, actor: Actor, command: str) -> Finding:
+    """A finding in the queue that the actor may decide on.
+
+    Raises:
+        NotFound: if there is none the actor may know of.
+        Forbidden: if the actor is no reviewer.
+        IllegalTransition: if it was decided already.
+    """
+    stored = uow.findings.get(finding_id)
+    if stored is None or not actor.may_see(uscc=stored[0].uscc, region=merchant_of(uow, stored[0].uscc).region):
+        raise NotFound(f"no finding {finding_id}")
+    finding, state = stored
+    if actor.role not in REVIEWERS:
+        raise Forbidden(f"findings are reviewed by inspectors, not by {actor.role.value}")
+    if state is not FindingState.REVIEW:
+        raise IllegalTransition(ENTITY, finding_id, state.value, command)
+    return finding
+
+
+def confirm(work: Work, finding_id: str, actor: Actor, now: datetime) -> list[Event]:
+    """A reviewer confirms a finding: the warning's clocks start now (section 0.2).
+
+    Returns:
+        What happened; nothing yet where a second person must confirm as well.
+
+    Raises:
+        BadInput: E060 if its evidence is missing or not what was seen.
+    """
+    finding = under_review(work.uow, finding_id, actor, "confirm")
+    if not _has_evidence(work.desk, finding):
+        raise BadInput(Code.SNAPSHOT_MISMATCH, "a finding without evidence cannot be confirmed", where=finding_id)
+    if finding.rule in TWO_PERSONS and not _confirmed_by_another(work.uow, finding, actor):
+        _step(work.uow, finding, actor, now, before=FindingState.REVIEW, after=FindingState.REVIEW, reason=FIRST)
+        return []
+    events = settle(work, finding, now, actor=actor, known=True)
+    stored = work.uow.findings.get(finding_id)
+    _step(work.uow, finding, actor, now, before=FindingState.REVIEW, after=FindingState.RAISED if stored is None else stored[1])
+    return events
+
+
+def _confirmed_by_another(uow: UnitOfWork, finding: Finding, actor: Actor) -> bool:
+    reviewers = {role.value for role in REVIEWERS}
+    earlier = [step for step in uow.audit.of(ENTITY, finding.id) if step.actor_role in reviewers]
+    if any(step.actor == actor.id for step in earlier):
+        raise Forbidden("a second person must confirm this finding")
+    return bool(earlier)
+
+
+def reject(uow: UnitOfWork, finding_id: str, actor: Actor, reason: str, now: datetime) -> Finding:
+    """A reviewer rejects a finding: it never becomes a warning."""
+    finding = under_review(uow, finding_id, actor, "reject")
+    uow.findings.set_state(finding_id, FindingState.DISCARDED)
+    _step(uow, finding, actor, now, before=FindingState.REVIEW, after=FindingState.DISCARDED, reason=reason)
+    return finding
+
+
+def review_queue(uow: UnitOfWork, actor: Actor, *, limit: int = 100) -> Sequence[Finding]:
+    """What waits for a reviewer, as far as the actor may see it."""
+    waiting = uow.findings.in_state(FindingState.REVIEW, uscc=actor.uscc, limit=limit)
+    return [item for item in waiting if actor.may_see(uscc=item.uscc, region=merchant_of(uow, item.uscc).region)]

@@ -1,0 +1,200 @@
+"""What goes into the outbox when something happened, and to whom.
+
+A delivery's key names the event, the object with its version, the channel and the recipient: writing the same happening twice
+enqueues it once. Everything is written in the transaction that changed the state, and sent by ``relay`` afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alerts.routing import WEBPUSH, Recipient, recipients
+from casework import words
+from casework.desk import Work, merchant_of
+from casework.views import deduction_item, warning_item
+from domain.deductions import Deduction
+from domain.events import Delivery, Event, Lane
+from domain.findings import Finding
+from domain.parties import Merchant, Role, User
+from domain.rules import Level
+from domain.time import format_instant
+from domain.topics import Topic
+from domain.warnings import Warning
+from store.ports import UnitOfWork
+
+LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a delivery goes; lane, target and recipient as in ``Delivery``."""
+
+    lane: Lane
+    target: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an event is about, as the outbox names it.
+
+    Attributes:
+        id: with ``version`` the middle of every delivery key.
+        link: page to open.
+        tag: later notifications with the same tag replace earlier ones on a screen.
+    """
+
+    id: str
+    version: str
+    link: str
+    tag: str
+    warning_id: str | None = None
+
+
+def tell_warning(work: Work, event: Event, warning: Warning) -> None:
+    """Enqueue a change of a warning: live pages, the ``warnings`` topic, and people."""
+    merchant = merchant_of(work.uow, warning.uscc)
+    item = warning_item(warning, work.uow.evidence.of(warning.id), merchant_name=merchant.name)
+    subject = _subject_of(warning, f"{warning.version}")
+    _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
+    record = {**_record(event), "warning": item}
+    _enqueue(work.uow, event, subject, Address(Lane.KAFKA, Topic.WARNINGS.value, warning.uscc), record)
+    _notify(work, event, subject, merchant, warning)
+
+
+def tell_deduction(work: Work, event: Event, deduction: Deduction, warning: Warning) -> None:
+    """Enqueue a change of the ledger. Live pages get its warning again, so that they load the score anew."""
+    merchant = merchant_of(work.uow, deduction.uscc)
+    item = warning_item(warning, work.uow.evidence.of(warning.id), merchant_name=merchant.name)
+    subject = _subject_of(warning, f"{deduction.id}/{deduction.version}")
+    _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
+    record = {**_record(event), "deduction": deduction_item(deduction)}
+    _enqueue(work.uow, event, subject, Address(Lane.KAFKA, Topic.DEDUCTIONS.value, deduction.uscc), record)
+    _notify(work, event, subject, merchant, warning)
+
+
+def tell_finding(work: Work, event: Event, finding: Finding) -> None:
+    """Tell people that a finding waits for a reviewer."""
+    subject = Subject(id=finding.id, version="1", link="/review", tag=f"review-{finding.id}")
+    _notify(work, event, subject, merchant_of(work.uow, finding.uscc), None)
+
+
+def tell_presence(work: Work, event: Event, merchant: Merchant) -> None:
+    """Tell people that a device came or went."""
+    tag = f"device-{event.entity_id}"
+    subject = Subject(id=event.entity_id, version=format_instant(event.at), link="/devices", tag=tag)
+    _notify(work, event, subject, merchant, None)
+
+
+def tell_register(uow: UnitOfWork, key: str, value: Mapping[str, Any], now: datetime) -> None:
+    """Enqueue one record of the ``registers`` topic."""
+    delivery = Delivery(
+        key=f"register:{key}:{now.isoformat()}",
+        lane=Lane.KAFKA,
+        target=Topic.REGISTERS.value,
+        recipient=key,
+        payload=value,
+        created_at=now,
+        next_attempt_at=now,
+    )
+    uow.outbox.add(delivery)
+
+
+def _subject_of(warning: Warning, version: str) -> Subject:
+    link, tag = f"/warnings/{warning.id}", f"warning-{warning.id}"
+    return Subject(id=warning.id, version=version, link=link, tag=tag, warning_id=warning.id)
+
+
+def _record(event: Event) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "event": event.name.value,
+        "at": format_instant(event.at),
+        "merchant": event.uscc,
+        "region": event.region,
+        "data": dict(event.data),
+    }
+
+
+def _notify(work: Work, event: Event, subject: Subject, merchant: Merchant, warning: Warning | None) -> None:
+    by = event.data.get("by")
+    for recipient in recipients(event, _people(work.uow, event.uscc), work.desk.routes):
+        user = recipient.user
+        if user is not None and user.id == by:  # nobody needs to be told what they did themselves
+            continue
+        locale = user.locale if user is not None else recipient.route.locale
+        payload = _message(event, subject, merchant, warning, work.desk.translator(locale))
+        for address in _addresses(work.uow, recipient):
+            _enqueue(work.uow, event, subject, address, payload, to_merchant=recipient.to_merchant)
+
+
+def _people(uow: UnitOfWork, uscc: str) -> Iterable[User]:
+    yield from uow.users.list(uscc=uscc)
+    yield from uow.users.list(role=Role.INSPECTOR)
+    yield from uow.users.list(role=Role.SUPERVISOR)
+
+
+def _addresses(uow: UnitOfWork, recipient: Recipient) -> Iterable[Address]:
+    if recipient.route.channel == WEBPUSH and recipient.user is not None:
+        for subscription in uow.push_subscriptions.of_users([recipient.user.id]):
+            yield Address(Lane.NOTIFY, WEBPUSH, subscription.id)
+    else:
+        yield Address(Lane.NOTIFY, recipient.route.channel, recipient.route.name)
+
+
+def _message(
+    event: Event, subject: Subject, merchant: Merchant, warning: Warning | None, translate: words.Translate
+) -> dict[str, Any]:
+    """The fields of ``alerts.channels.Message``; small, for a push message has room for 4 KB."""
+    return {
+        "title": words.headline(event.name, event.data, translate),
+        "body": _body(merchant, warning, translate),
+        "url": subject.link,
+        "tag": subject.tag,
+        "urgent": event.data.get("level") == Level.RED.value,
+        "data": {
+            "event": event.name.value,
+            "at": format_instant(event.at),
+            "merchant": merchant.uscc,
+            "warning": subject.warning_id,
+            "level": event.data.get("level"),
+            "close_by": None if warning is None or warning.close_by is None else format_instant(warning.close_by),
+            "rectify_by": None if warning is None or warning.rectify_by is None else format_instant(warning.rectify_by),
+        },
+    }
+
+
+def _body(merchant: Merchant, warning: Warning | None, translate: words.Translate) -> str:
+    if warning is None:
+        return merchant.name
+    params = {"merchant": merchant.name, "why": words.sentence(warning.why, translate)}
+    if warning.close_by is None:
+        return words.fill(words.NO_DEADLINE, params, translate)
+    params["close_by"] = words.moment(format_instant(warning.close_by))
+    return words.fill(words.DEADLINE, params, translate)
+
+
+def _enqueue(
+    uow: UnitOfWork,
+    event: Event,
+    subject: Subject,
+    address: Address,
+    payload: Mapping[str, Any],
+    *,
+    to_merchant: bool = False,
+) -> None:
+    delivery = Delivery(
+        key=f"{event.name.value}:{subject.id}:{subject.version}:{address.target}:{address.recipient}",
+        lane=address.lane,
+        target=address.target,
+        recipient=address.recipient,
+        payload=payload,
+        created_at=event.at,
+        next_attempt_at=event.at,
+        warning_id=subject.warning_id,
+        to_merchant=to_merchant,
+    )
+    uow.outbox.add(delivery)

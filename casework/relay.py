@@ -1,0 +1,226 @@
+"""The relay: takes what the transactions left in the outbox to the outside, at least once each.
+
+Three lanes that never wait for each other. ``live`` and ``kafka`` go in order, and wait when the other end is away; notifications
+go side by side, each with its own retries, until accepted or given up where people can see it. A consumer that gets an entry
+twice, or an old one after a restart, tells by the warning's ``version``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from alerts.channels.message import Channel
+from casework import metrics
+from casework.notices import Confirms, Ending, Notices, Pace
+from domain.errors import Unavailable
+from domain.events import Delivery, Lane
+from store.ports import Store
+
+log = structlog.get_logger(__name__)
+
+PublishLive = Callable[[Mapping[str, Any]], Awaitable[object]]
+"""Takes a warning item with ``event``; raises Unavailable."""
+
+PublishKafka = Callable[[str, str, Mapping[str, Any]], Awaitable[object]]
+"""Takes topic, key and JSON value; returns when the log has it, raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayReport:
+    """What one round did: entries sent per lane, notifications to be tried again, and those given up."""
+
+    sent: Mapping[Lane, int] = field(default_factory=dict)
+    retried: int = 0
+    failed: int = 0
+
+
+class Relay:
+    """Sends what is in the outbox.
+
+    Args:
+        store: the system of record.
+        channels: channels by name.
+        publish_live: to the live stream.
+        publish_kafka: to the log.
+        office: told of deliveries to merchants.
+        clock: the wiring's clock.
+        environment: where routes find their addresses and secrets.
+        jitter: a random number in [0, 1).
+        pace: see ``Pace``.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        *,
+        publish_live: PublishLive,
+        publish_kafka: PublishKafka,
+        office: Confirms,
+        clock: Callable[[], datetime],
+        environment: Mapping[str, str] | None = None,
+        jitter: Callable[[], float] = random.random,
+        pace: Pace | None = None,
+    ) -> None:
+        self._store, self._channels, self._office, self._clock = store, channels, office, clock
+        self._publish_live, self._publish_kafka = publish_live, publish_kafka
+        self._pace = pace or Pace()
+        self._notices = Notices(
+            store, channels, office=office, clock=clock, environment=environment or {}, jitter=jitter, pace=self._pace
+        )
+        self._held_until: dict[Lane, datetime] = {}
+        self._nudges = {lane: asyncio.Event() for lane in Lane}
+
+    def nudge(self) -> None:
+        """Something was put into the outbox: do not wait out the pause. Call it on the event loop."""
+        for nudge in self._nudges.values():
+            nudge.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        metrics.present(self._office.desk.rules, self._channels)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ordered_for_ever(Lane.LIVE), name="relay-live")
+            tasks.create_task(self._ordered_for_ever(Lane.KAFKA), name="relay-kafka")
+            tasks.create_task(self._notify_for_ever(), name="relay-notify")
+            tasks.create_task(self._watch_for_ever(), name="relay-watch")
+
+    async def run_once(self, now: datetime) -> RelayReport:
+        """One round of every lane, side by side; returns when all are done."""
+        claimed = await asyncio.to_thread(self._claim, Lane.NOTIFY, self._pace.side_by_side, now)
+        live, kafka, *results = await asyncio.gather(
+            self._ordered(Lane.LIVE, now), self._ordered(Lane.KAFKA, now), *(self._notices.send(item) for item in claimed)
+        )
+        return RelayReport(
+            sent={Lane.LIVE: live, Lane.KAFKA: kafka, Lane.NOTIFY: results.count(Ending.ACCEPTED)},
+            retried=results.count(Ending.AGAIN),
+            failed=results.count(Ending.GIVEN_UP),
+        )
+
+    # lanes in order
+
+    async def _ordered_for_ever(self, lane: Lane) -> None:
+        while True:
+            sent = 0
+            try:
+                sent = await self._ordered(lane, self._clock())
+            except Unavailable as error:
+                log.warning("relay.waits", lane=lane.value, error=str(error))
+                metrics.RELAY_FAILURES.labels(lane.value).inc()
+            except Exception:  # the outermost loop of a lane
+                log.exception("relay.failed", lane=lane.value)
+                metrics.RELAY_FAILURES.labels(lane.value).inc()
+                await asyncio.sleep(1)
+            if not sent:
+                await self._pause(lane)
+
+    async def _ordered(self, lane: Lane, now: datetime) -> int:
+        """Send what is due, in order; at the first failure the lane rests until the lease is over, so that order is kept."""
+        if now < self._held_until.get(lane, now):
+            return 0
+        claimed = await asyncio.to_thread(self._claim, lane, self._pace.batch, now)
+        if not claimed:
+            return 0
+        lease_until = now + self._pace.lease
+        sent: list[int] = []
+        try:
+            async with asyncio.timeout(self._pace.lease.total_seconds() * 0.8):
+                for delivery in claimed:
+                    await self._publish(delivery)
+                    sent.append(delivery.id)
+        except (Unavailable, OSError, TimeoutError) as error:
+            self._held_until[lane] = lease_until
+            log.warning("relay.waits", lane=lane.value, error=str(error), waiting=len(claimed) - len(sent))
+            waiting = claimed[len(sent)]
+            await asyncio.to_thread(self._put_off, waiting, lease_until, str(error) or type(error).__name__)
+        finally:
+            await asyncio.to_thread(self._done, sent, now)
+        return len(sent)
+
+    async def _publish(self, delivery: Delivery) -> None:
+        if delivery.lane is Lane.LIVE:
+            await self._publish_live(delivery.payload)
+        else:
+            await self._publish_kafka(delivery.target, delivery.recipient, delivery.payload)
+
+    # notifications
+
+    async def _notify_for_ever(self) -> None:
+        under_way: set[asyncio.Task[Ending]] = set()
+        try:
+            while True:
+                free = self._pace.side_by_side - len(under_way)
+                claimed = await self._claim_notifications(free) if free else []
+                under_way |= {asyncio.create_task(self._notices.send(item)) for item in claimed}
+                if under_way and (claimed or not free):
+                    _, under_way = await asyncio.wait(
+                        under_way, timeout=self._pace.idle.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+                    )
+                else:
+                    await self._pause(Lane.NOTIFY)
+                    under_way = {task for task in under_way if not task.done()}
+        finally:
+            for task in under_way:
+                task.cancel()
+
+    async def _claim_notifications(self, limit: int) -> Sequence[Delivery]:
+        try:
+            return await asyncio.to_thread(self._claim, Lane.NOTIFY, limit, self._clock())
+        except Unavailable as error:
+            log.warning("relay.waits", lane=Lane.NOTIFY.value, error=str(error))
+        except Exception:  # the outermost loop of a lane
+            log.exception("relay.failed", lane=Lane.NOTIFY.value)
+        metrics.RELAY_FAILURES.labels(Lane.NOTIFY.value).inc()
+        return []
+
+    # the outbox
+
+    def _claim(self, lane: Lane, limit: int, now: datetime) -> Sequence[Delivery]:
+        lease = self._pace.lease if lane is not Lane.NOTIFY else 2 * self._pace.attempt
+        with self._store.reading() as uow:  # mostly there is nothing, and a reader disturbs nobody
+            if not uow.outbox.pending()[0]:
+                return []
+        with self._store.writing() as uow:
+            claimed = uow.outbox.claim(now, lanes=[lane], limit=limit, lease_until=now + lease)
+            uow.commit()
+            return claimed
+
+    def _done(self, ids: Sequence[int], now: datetime) -> None:
+        if not ids:
+            return
+        with self._store.writing() as uow:
+            for delivery_id in ids:
+                uow.outbox.done(delivery_id, now)
+            uow.commit()
+
+    def _put_off(self, delivery: Delivery, until: datetime, error: str) -> None:
+        with self._store.writing() as uow:
+            uow.outbox.retry(delivery.id, next_attempt_at=until, error=error)
+            uow.commit()
+
+    # between rounds
+
+    async def _pause(self, lane: Lane) -> None:
+        nudge = self._nudges[lane]
+        try:
+            async with asyncio.timeout(self._pace.idle.total_seconds()):
+                await nudge.wait()
+        except TimeoutError:
+            return
+        finally:
+            nudge.clear()
+
+    async def _watch_for_ever(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(metrics.refresh, self._store, self._clock())
+            except Unavailable as error:
+                log.warning("relay.waits", lane="watch", error=str(error))
+            await asyncio.sleep(self._pace.watch.total_seconds())
