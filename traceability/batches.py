@@ -89,7 +89,7 @@ def sold(batch: Batch, weighing: Weighing) -> Batch:
     """The lot after a sale. A sale is a fact: more sold than was known leaves nothing, and is no error."""
     left = max(Decimal(0), batch.qty_g - weighing.net_g)
     state = BatchState.DEPLETED if left == 0 and batch.state not in _APART else batch.state
-    return replace(batch, qty_g=left, state=state, event_time=max(batch.event_time, weighing.at))
+    return replace(batch, qty_g=left, state=state)
 
 
 def grams(value: float | str) -> Decimal:
