@@ -74,6 +74,22 @@ async def test_everything_that_arrives_during_a_sync_shares_the_next_one(opened:
     await partition.close()
 
 
+async def test_a_batch_in_a_new_segment_is_safe_only_with_the_segment_before(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = opened(segment_bytes=100)
+    synced: list[int] = []
+    real = Segment.sync
+    monkeypatch.setattr(Segment, "sync", lambda segment: (real(segment), synced.append(segment.base_offset))[0])
+    monkeypatch.setattr(Segment, "seal", lambda _segment, _snapshot: None)
+    for _ in range(3):
+        appended = partition.append(batch([b"x" * 60]), NOW)
+    assert appended.synced is not None
+    await appended.synced
+    assert sorted(set(synced)) == [0, 1, 2]
+    await partition.close()
+
+
 async def test_after_a_failed_sync_nothing_is_shown_nor_taken(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     partition = opened()
 
