@@ -79,6 +79,7 @@ class Recipe:
         seed: Seed of everything random.
         version: Version written into the exported model.
         name: Name written into the exported model.
+        note: What a reader of the model card must know about this run.
         precision_targets: Precision that a class must reach on held-apart pictures to act automatically (domain.md C.9).
         borrowed_threshold: Automatic threshold of borrowed classes, which no held-apart picture here measures.
     """
@@ -97,6 +98,7 @@ class Recipe:
     seed: int = 7
     version: str = "1"
     name: str = "kitchen-n"
+    note: str = ""
     precision_targets: dict[str, float] = field(default_factory=dict)
     borrowed_threshold: float = 0.6
 
