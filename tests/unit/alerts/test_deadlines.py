@@ -75,9 +75,7 @@ def test_reminders_of_a_reopened_warning_count_from_the_reopening():
 
 def test_a_control_falls_due_at_its_end_once_and_close_by_no_longer():
     until = T0 + timedelta(days=5)
-    controlled = apply(
-        submitted(told(), 5), Command.CONTROL, actor=INSPECTOR, rules=RULES, now=T0 + 6 * HOUR, until=until
-    )
+    controlled = apply(submitted(told(), 5), Command.CONTROL, actor=INSPECTOR, rules=RULES, now=T0 + 6 * HOUR, until=until)
     assert due(controlled, RULES, until - TICK) == ()
     assert controlled.next_due_at == until
     assert due(controlled, RULES, until) == (Due.CONTROL_ENDED,)

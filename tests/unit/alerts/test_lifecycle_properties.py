@@ -86,9 +86,7 @@ class WarningLife(RuleBasedStateMachine):
         before = self.warning
         until = None if ahead is None else self.now + ahead
         try:
-            after = apply(
-                before, command, actor=actor, rules=RULES, now=self.now, until=until, false_evidence=false_evidence
-            )
+            after = apply(before, command, actor=actor, rules=RULES, now=self.now, until=until, false_evidence=false_evidence)
         except (IllegalTransition, Forbidden, BadInput):
             assert self.warning == before
             return

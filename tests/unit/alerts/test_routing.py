@@ -20,9 +20,7 @@ FAR = User(id="far", login="far", name="", role=Role.INSPECTOR, region="3702")
 SUPERVISOR = User(id="supervisor", login="supervisor", name="", role=Role.SUPERVISOR)
 USERS = (OWNER, STAFF, STRANGER, INSPECTOR, FAR, SUPERVISOR)
 
-RAISED = Event(
-    name=EventName.WARNING_RAISED, entity_id="w-1", uscc=USCC, region=REGION, at=T0, data={"level": "red"}
-)
+RAISED = Event(name=EventName.WARNING_RAISED, entity_id="w-1", uscc=USCC, region=REGION, at=T0, data={"level": "red"})
 PHONES = Route(name="phones", channel=WEBPUSH)
 ROBOT = Route(name="robot", channel=WEBHOOK, url="https://robot.example/x", roles=frozenset({Role.MERCHANT}))
 

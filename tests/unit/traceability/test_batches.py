@@ -1,0 +1,151 @@
+"""What remains of a lot (domain.md D.10, E052)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import BadInput, Code
+from domain.observations import Kind, Observation
+from domain.records import Batch, BatchKind, BatchState, Weighing
+from traceability.batches import moved, sold, stated
+
+S = BatchState
+AT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
+USCC = "92330211MA2ABC125M"
+LOT = Batch(
+    uscc=USCC,
+    lot="L1",
+    kind=BatchKind.PRODUCT,
+    name="卤牛肉",
+    qty_g=Decimal(5000),
+    expires_at=AT + timedelta(days=1),
+    state=S.IN_STORE,
+    event_time=AT,
+    expiry_judged_at=AT,
+)
+
+
+def move(batch, qty_g, origin, target, at=LATER):
+    return moved(batch, {"lot": "L1", "from": origin.value, "to": target.value, "qty_g": qty_g}, at)
+
+
+MOVES = [
+    (S.IN_STORE, 5000, S.IN_STORE, S.ON_SALE, 5000, S.ON_SALE, "all of it to the counter"),
+    (S.IN_STORE, 2000, S.IN_STORE, S.ON_SALE, 5000, S.ON_SALE, "some on sale is on sale"),
+    (S.ON_SALE, 2000, S.ON_SALE, S.IN_STORE, 5000, S.ON_SALE, "some taken back: the rest is still on sale"),
+    (S.ON_SALE, 5000, S.ON_SALE, S.IN_STORE, 5000, S.IN_STORE, "all taken back"),
+    (S.IN_STORE, 5000, S.IN_STORE, S.QUARANTINED, 5000, S.QUARANTINED, "all set apart: it is all still there"),
+    (S.IN_STORE, 2000, S.IN_STORE, S.QUARANTINED, 3000, S.IN_STORE, "some set apart: the rest is judged"),
+    (S.IN_STORE, 5000, S.IN_STORE, S.DESTROYED, 0, S.DESTROYED, "all destroyed"),
+    (S.IN_STORE, 1000, S.IN_STORE, S.DESTROYED, 4000, S.IN_STORE, "some destroyed"),
+    (S.QUARANTINED, 5000, S.QUARANTINED, S.DESTROYED, 0, S.DESTROYED, "what was set apart destroyed"),
+    (S.QUARANTINED, 1000, S.QUARANTINED, S.ON_SALE, 1000, S.ON_SALE, "some of what was set apart is sold again"),
+    (S.IN_STORE, 1000, S.QUARANTINED, S.DESTROYED, 5000, S.IN_STORE, "a part set apart before is no longer counted"),
+    (S.IN_STORE, 1000, S.QUARANTINED, S.ON_SALE, 6000, S.ON_SALE, "a part set apart before comes back"),
+]
+
+
+@pytest.mark.parametrize(("state", "qty_g", "origin", "target", "left", "after", "why"), MOVES)
+def test_moving(state, qty_g, origin, target, left, after, why):
+    result = move(replace(LOT, state=state), qty_g, origin, target)
+    assert (result.qty_g, result.state) == (Decimal(left), after), why
+    assert (result.event_time, result.expiry_judged_at) == (LATER, None), "its expiry is judged anew"
+
+
+@pytest.mark.parametrize(
+    ("batch", "qty_g", "origin"),
+    [
+        (LOT, 5000.1, S.IN_STORE),
+        (replace(LOT, qty_g=Decimal(0), state=S.DEPLETED), 0.001, S.ON_SALE),
+        (replace(LOT, state=S.QUARANTINED), 5001, S.QUARANTINED),
+        (replace(LOT, qty_g=Decimal(0), state=S.DESTROYED), 1, S.DESTROYED),
+    ],
+)
+def test_nothing_moves_that_is_not_there(batch, qty_g, origin):
+    with pytest.raises(BadInput) as refusal:
+        move(batch, qty_g, origin, S.ON_SALE)
+    assert refusal.value.code is Code.BATCH_BELOW_ZERO
+
+
+def test_quantities_are_what_the_sender_wrote():
+    assert move(LOT, 0.1, S.IN_STORE, S.DESTROYED).qty_g == Decimal("4999.9")
+
+
+def test_an_older_move_is_in_there_already():
+    assert move(LOT, 99999, S.IN_STORE, S.ON_SALE, at=AT - timedelta(seconds=1)) is LOT
+
+
+def a_statement(at=LATER, **body):
+    known = {
+        "lot": "L1",
+        "kind": "product",
+        "name": "卤牛肉",
+        "qty_g": 4000.5,
+        "expires_at": "2026-11-21T18:00:00+08:00",
+        "state": "on_sale",
+    }
+    return Observation(
+        event_id="e",
+        kind=Kind.BATCH_UPSERT,
+        uscc=USCC,
+        device_id="gw-0a1b2c3d",
+        event_time=at,
+        received_at=at,
+        seq=0,
+        body={**known, **body},
+        content_hash="",
+    )
+
+
+def test_a_statement_says_all_there_is():
+    first = stated(None, a_statement(supplier_uscc=USCC))
+    assert (first.qty_g, first.state, first.supplier_uscc) == (Decimal("4000.5"), S.ON_SALE, USCC)
+    assert first.expires_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    again = stated(replace(first, expiry_judged_at=LATER), a_statement(state="quarantined"))
+    assert (again.state, again.supplier_uscc, again.expiry_judged_at) == (S.QUARANTINED, "", None)
+
+
+def test_an_older_statement_does_not_overwrite_a_newer_one():
+    assert stated(LOT, a_statement(at=AT - timedelta(seconds=1))) is LOT
+
+
+def a_sale(net_g):
+    return Weighing(
+        event_id="e", uscc=USCC, device_id="scl-0a1b2c3d", at=LATER, trace_code="t", plu="p", lot="L1", net_g=net_g, amount_fen=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "net_g", "left", "after"),
+    [
+        (S.ON_SALE, 512, 4488, S.ON_SALE),
+        (S.ON_SALE, 5000, 0, S.DEPLETED),
+        (S.ON_SALE, 5001, 0, S.DEPLETED),
+        (S.QUARANTINED, 5000, 0, S.QUARANTINED),
+    ],
+)
+def test_a_sale_leaves_less_and_never_less_than_nothing(state, net_g, left, after):
+    result = sold(replace(LOT, state=state), a_sale(net_g))
+    assert (result.qty_g, result.state) == (Decimal(left), after)
+    assert result.event_time == AT, "a move told of later but made before the sale must still count"
+
+
+places = st.sampled_from([S.IN_STORE, S.IN_USE, S.ON_SALE, S.QUARANTINED, S.DESTROYED])
+
+
+@given(st.lists(st.tuples(st.integers(1, 6000), places, places), max_size=12))
+def test_whatever_is_moved_a_lot_never_goes_below_nothing(moves):
+    batch = LOT
+    for n, (qty_g, origin, target) in enumerate(moves):
+        with suppress(BadInput):
+            batch = move(batch, qty_g, origin, target, at=AT + timedelta(minutes=n))
+        assert batch.qty_g >= 0
+        assert batch.uscc == USCC
