@@ -81,7 +81,10 @@ def judge(message: Message, registers: Registers, limits: Limits, received_at: d
     if topic.leaf == STATUS_LEAF and (word := message.payload.strip().lower()) in (ONLINE, OFFLINE):
         _require_bound(device, uscc, received_at)
         return (_fact(_plain_status(message, device, online=word == ONLINE, received_at=received_at)),)
-    return (_fact(_judge_envelope(message, topic, device, received_at)),)
+    try:
+        return (_fact(_judge_envelope(message, topic, device, received_at)),)
+    except RecursionError:
+        raise BadInput(Code.MALFORMED, "nested too deeply", where="envelope") from None
 
 
 def _device(topic: DeviceTopic, registers: Registers) -> Device:
@@ -103,10 +106,7 @@ def _require_bound(device: Device, uscc: str, at: datetime) -> None:
 
 
 def _judge_envelope(message: Message, topic: DeviceTopic, device: Device, received_at: datetime) -> Observation:
-    try:
-        envelope = decode_json(message.payload)
-    except RecursionError:
-        raise BadInput(Code.MALFORMED, "nested too deeply", where="envelope") from None
+    envelope = decode_json(message.payload)
     uscc = parse_uscc(envelope.get("uscc"))
     if uscc != device.uscc or envelope.get("device_id") != device.id:
         raise BadInput(Code.DEVICE_FORBIDDEN, "the envelope names another merchant or device than its topic", where="topic")

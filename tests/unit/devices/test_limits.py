@@ -1,0 +1,99 @@
+"""Rates per device, blocking after wrong signatures, and the order of acknowledgements."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.limits import Limits, Rates, SignatureWatch
+from devices.window import Window
+from tests.unit.devices.things import NOW, SIGNING, device
+
+LIMITS = Limits(events_per_second=20, burst=5, longest_wait=timedelta(seconds=1))
+
+
+def test_a_burst_passes_and_then_each_message_waits_its_turn():
+    rates = Rates(LIMITS)
+    waits = [rates.take("cam", NOW).total_seconds() for _ in range(8)]
+    assert waits == [0, 0, 0, 0, 0, 0.05, 0.1, 0.15]
+
+
+def test_a_steady_device_below_its_rate_never_waits():
+    rates = Rates(LIMITS)
+    assert not any(rates.take("cam", NOW + timedelta(milliseconds=50 * n)) for n in range(200))
+
+
+def test_one_loud_device_does_not_slow_another():
+    rates = Rates(LIMITS)
+    for _ in range(100):
+        rates.take("loud", NOW)
+    assert not rates.take("quiet", NOW)
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=200))
+def test_no_wait_is_longer_than_the_bound(gaps_ms):
+    rates, now = Rates(LIMITS), NOW
+    for gap in gaps_ms:
+        now += timedelta(milliseconds=gap)
+        assert rates.take("cam", now) <= LIMITS.longest_wait
+
+
+def test_a_dropped_message_costs_nothing():
+    rates = Rates(LIMITS)
+    for _ in range(5):
+        rates.take("cam", NOW)
+    for _ in range(50):
+        assert rates.take("cam", NOW)
+        rates.give_back("cam", NOW)
+    assert not rates.take("cam", NOW + timedelta(milliseconds=51))
+
+
+def test_an_alarm_is_given_once_a_minute():
+    rates = Rates(LIMITS)
+    assert [rates.alarm("cam", NOW + timedelta(seconds=s)) for s in (0, 1, 59, 60, 61)] == [True, False, False, True, False]
+
+
+def test_three_wrong_signatures_within_ten_minutes_block_a_device():
+    watch = SignatureWatch(Limits())
+    assert [watch.failed(SIGNING.id, SIGNING, NOW + timedelta(minutes=m)) for m in (0, 4, 9)] == [False, False, True]
+    assert watch.blocked(SIGNING.id, SIGNING)
+
+
+def test_three_wrong_signatures_over_a_longer_time_do_not():
+    watch = SignatureWatch(Limits())
+    assert not any(watch.failed(SIGNING.id, SIGNING, NOW + timedelta(minutes=m)) for m in (0, 6, 12, 18))
+    assert not watch.blocked(SIGNING.id, SIGNING)
+
+
+def test_a_new_key_ends_the_block():
+    watch = SignatureWatch(Limits())
+    for _ in range(3):
+        watch.failed(SIGNING.id, SIGNING, NOW)
+    assert not watch.blocked(SIGNING.id, device(SIGNING.id, key=b"new"))
+    assert not watch.blocked(SIGNING.id, SIGNING)
+
+
+@given(st.permutations(list(range(1, 9))))
+def test_acknowledgements_leave_in_the_order_the_messages_came(order):
+    window = Window()
+    for mid in range(1, 9):
+        assert window.begin(1, mid)
+    left = [mid for done in order for mid in window.finish(1, done)]
+    assert left == list(range(1, 9))
+    assert len(window) == 0
+
+
+def test_a_message_sent_again_while_it_is_in_hand_is_known():
+    window = Window()
+    assert window.begin(1, 5)
+    assert not window.begin(1, 5)
+    assert window.finish(1, 5) == [5]
+    assert window.begin(1, 5)
+
+
+def test_nothing_of_an_old_connection_is_acknowledged_on_a_new_one():
+    window = Window()
+    window.begin(1, 5)
+    window.begin(2, 5)
+    assert window.finish(1, 5) == []
+    assert window.finish(2, 5) == [5]
