@@ -32,15 +32,16 @@ def document_of(recipe: Recipe, evaluation: Evaluation, *, deployed: Mapping[str
         deployed: Thresholds of a model already deployed; precision and recall are then given at those.
 
     Returns:
-        `{"model", "splits": {split: {class: figures}}, "thresholds"}`; figures are images, boxes, ap50, ap50_95,
+        `{"model", "recipe", "splits": {split: {"classes": {class: figures}}}, "thresholds"}`; figures are images, boxes, ap50, ap50_95,
         precision and recall at `threshold`.
     """
     splits: dict[str, dict[str, Any]] = {}
     for split, per_class in evaluation.scores.items():
-        splits[split.value] = {name: _rounded(scores) for name, scores in per_class.items()}
+        classes = {name: _rounded(scores) for name, scores in per_class.items()}
+        splits[split.value] = {"classes": classes}
         if deployed is None:
             continue
-        for name, figures in splits[split.value].items():
+        for name, figures in classes.items():
             threshold = deployed.get(name)
             figures["threshold"] = LEAST_CONFIDENCE if threshold is None else threshold
             shares = at_threshold(evaluation.judged[split][name], figures["threshold"])

@@ -172,7 +172,9 @@ def test_an_evaluation_of_a_blind_model_finds_nothing_and_grants_nothing(tmp_pat
     assert "glove" not in evaluation.scores[Split.OTHER_SCENE], "a class the source does not know is not judged"
     assert evaluation.thresholds == {"hairnet": None, "glove": None, "cat": 0.6}
     document = document_of(recipe, evaluation)
-    assert document["splits"]["other_scene"]["hairnet"]["ap50"] == 0.0
+    assert document["splits"]["other_scene"]["classes"]["hairnet"]["ap50"] == 0.0
+    deployed = document_of(recipe, evaluation, deployed={"hairnet": 0.9})["splits"]["other_scene"]["classes"]["hairnet"]
+    assert (deployed["threshold"], deployed["precision"], deployed["recall"]) == (0.9, None, 0.0)
     card = card_of(recipe, evaluation)
     assert "| hairnet | 1 | 1 | 0.00 | 0.00 | 0.80 | none (review from 0.25) | - | 0.00 |" in card
     assert "never reaches 0.8" in card
