@@ -32,8 +32,8 @@ def document_of(recipe: Recipe, evaluation: Evaluation, *, deployed: Mapping[str
         deployed: Thresholds of a model already deployed; precision and recall are then given at those.
 
     Returns:
-        `{"model", "recipe", "splits": {split: {"classes": {class: figures}}}, "thresholds"}`; figures are images, boxes, ap50, ap50_95,
-        precision and recall at `threshold`.
+        `{"model", "recipe", "splits": {split: {"classes": {class: figures}}}, "thresholds"}`; figures are images, boxes,
+        ap50, ap50_95, precision and recall at `threshold`.
     """
     splits: dict[str, dict[str, Any]] = {}
     for split, per_class in evaluation.scores.items():
