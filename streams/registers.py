@@ -28,7 +28,15 @@ class Table(Protocol):
 async def follow(bootstrap: str, table: Table, ready: asyncio.Event, *, client_id: str) -> None:
     """Keep ``table`` in step until cancelled; set ``ready`` once it is complete and not empty. Reconnects by itself."""
     while True:
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            Topic.REGISTERS.value,
+            bootstrap_servers=bootstrap,
+            client_id=client_id,
+            group_id=None,  # every gateway reads all of it
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            metadata_max_age_ms=5_000,
+        )
         try:
             await consumer.start()
             await _read(consumer, table, ready)
@@ -40,14 +48,9 @@ async def follow(bootstrap: str, table: Table, ready: asyncio.Event, *, client_i
 
 
 async def _read(consumer: AIOKafkaConsumer, table: Table, ready: asyncio.Event) -> None:
-    partitions = consumer.partitions_for_topic(Topic.REGISTERS.value)
-    while not partitions:
+    while not consumer.assignment():  # noqa: ASYNC110 - the topic is not there yet; the next metadata will show it
         await asyncio.sleep(0.2)
-        await consumer.topics()
-        partitions = consumer.partitions_for_topic(Topic.REGISTERS.value)
-    assigned = [TopicPartition(Topic.REGISTERS.value, number) for number in sorted(partitions)]
-    consumer.assign(assigned)
-    await consumer.seek_to_beginning(*assigned)
+    assigned = sorted(consumer.assignment())
     applied = 0
     while True:
         batches = await consumer.getmany(timeout_ms=200)
