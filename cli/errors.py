@@ -21,5 +21,22 @@ class Kitchen(TyperGroup):
         except KitchenError as error:
             print(f"kitchen: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
+        except BaseExceptionGroup as group:  # what a task of a worker raised
+            ours = _first(group)
+            if ours is None:
+                raise
+            print(f"kitchen: {ours}", file=sys.stderr)
+            raise typer.Exit(1) from None
         except BrokenPipeError:  # the reader of our output has gone
             raise typer.Exit(1) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> KitchenError | None:
+    """The first failure of ours in a group, if every one is ours."""
+    ours, others = group.split(KitchenError)
+    if others is not None or ours is None:
+        return None
+    error: BaseException = ours
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, KitchenError) else None

@@ -6,7 +6,7 @@ import base64
 from collections import deque
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from cli.output import show_json, show_table
@@ -35,13 +35,13 @@ async def dead_letters(endpoints: Endpoints, *, limit: int, as_json: bool) -> No
 
 async def newest(bootstrap: str, limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` letters of each partition together, oldest first."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="kitchen-dead-letters", enable_auto_commit=False)
+    topic = Topic.DEAD_LETTERS.value
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap, client_id="kitchen-dead-letters", group_id=None, enable_auto_commit=False
+    )
     try:
         await consumer.start()
-        partitions = [
-            TopicPartition(Topic.DEAD_LETTERS.value, n) for n in consumer.partitions_for_topic(Topic.DEAD_LETTERS.value) or ()
-        ]
-        consumer.assign(partitions)
+        partitions = sorted(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         begins = await consumer.beginning_offsets(partitions)
         found: deque[dict[str, Any]] = deque(maxlen=limit)

@@ -173,7 +173,7 @@ def replay(
     """Publish recorded envelopes as their devices would."""
     from cli.replay import replay as publish
 
-    asyncio.run(publish(setting(data, config), file, mqtt))
+    publish(setting(data, config), file, mqtt)
 
 
 @app.command()

@@ -264,9 +264,11 @@ def bound(path: Path, most_bytes: int = MAX_LOG_BYTES) -> None:
 
 
 def last_line(path: Path) -> str:
-    """The last thing a process said."""
+    """The last thing a process said; the frame that Python draws around a group of errors does not count."""
     with suppress(OSError):
-        lines = path.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        if lines:
-            return lines[-1].strip()
+        lines = path.read_bytes()[-4000:].decode("utf-8", "replace").splitlines()
+        for line in reversed(lines):
+            said = line.strip(" |+-\t")
+            if said:
+                return said
     return "it said nothing"

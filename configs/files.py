@@ -26,8 +26,8 @@ class Push(Strict):
     hosts: Annotated[tuple[str, ...], Field(description="hosts a subscription may point at; *.example.org admits subdomains")] = (
         "fcm.googleapis.com",
         "*.push.services.mozilla.com",
+        "*.push.apple.com",
         "*.notify.windows.com",
-        "web.push.apple.com",
     )
 
 

@@ -1,0 +1,83 @@
+"""``kitchen run casework``: facts and findings into cases, deadlines, the outbox; with ``--port`` the pages in the same process.
+
+SQLite has one owner, so on one machine worker and pages share this process and its event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from alerts.channels import Channel, Webhook, WebPush
+from casework.relay import Relay
+from cli import clock
+from cli.serving import serve
+from cli.wiring import Wiring, wired
+from cli.worker import Setting, show_metrics, stoppable
+from configs.secrets import Secrets
+from configs.values import Site
+from streams import casework
+from streams.sink import KafkaSink
+
+
+async def run(setting: Setting, *, host: str, port: int) -> None:
+    """Be the casework worker until told to stop; serve the pages too if there is a port."""
+    async with stoppable("casework") as stop, wired(setting, client_id="casework") as parts:
+        show_metrics(setting)
+        await asyncio.to_thread(_register, parts)
+        channels = notification_channels(parts.configuration.site, parts.secrets)
+        relay = Relay(
+            parts.store,
+            channels,
+            publish_live=parts.live.publish,
+            publish_kafka=_publisher(parts.sink),
+            office=parts.office,
+            clock=clock.now,
+            environment=os.environ,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                casework.run(
+                    kafka_url=setting.endpoints.need("kafka"),
+                    data=setting.data,
+                    office=parts.office,
+                    relay=lambda wake: _relay(relay, wake),
+                    clock=clock.now,
+                    stop=stop,
+                )
+            )
+            if port:
+                tasks.create_task(serve(parts, host=host, port=port, stop=stop))
+
+
+def _register(parts: Wiring) -> None:
+    parts.office.register(parts.configuration, clock.now(), password_hashes=parts.secrets.user_hashes)
+
+
+async def _relay(relay: Relay, wake: asyncio.Event) -> None:
+    """Relay for ever; ``wake`` says that a transaction has left something in the outbox."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay.run())
+        while True:
+            await wake.wait()
+            wake.clear()
+            relay.nudge()
+
+
+def _publisher(sink: KafkaSink) -> Any:
+    async def publish(topic: str, key: str, value: Mapping[str, Any]) -> None:
+        await sink.send(topic, key=key.encode(), value=orjson.dumps(dict(value)))
+
+    return publish
+
+
+def notification_channels(site: Site, secrets: Secrets) -> dict[str, Channel]:
+    """Every channel a route may name."""
+    push = WebPush(
+        vapid_private_key_pem=secrets.vapid_pem, subject=site.push_subject, allowed_hosts=site.push_hosts, clock=clock.now
+    )
+    return {push.name: push, Webhook.name: Webhook(clock=clock.now)}

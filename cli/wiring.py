@@ -1,0 +1,69 @@
+"""The parts that casework and the pages share, opened once and closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import configs
+from casework.office import Office
+from cli.worker import Setting
+from configs.secrets import Secrets, read_secrets
+from configs.values import Configuration
+from store import open_media, open_store
+from store.ports import Media, Store
+from streams.address import bootstrap_servers
+from streams.sink import KafkaSink
+from streams.topics import ensure_topics
+from web.language import translator
+from web.live import LiveStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The parts that casework and the pages share."""
+
+    configuration: Configuration
+    secrets: Secrets
+    store: Store
+    media: Media
+    office: Office
+    live: LiveStream
+    sink: KafkaSink
+
+
+@asynccontextmanager
+async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
+    """Open what casework and the pages need, and close it again."""
+    bootstrap = bootstrap_servers(setting.endpoints.need("kafka"))
+    secrets = read_secrets(setting.data / "secrets")
+    configuration = configs.load(setting.config).with_device_keys(secrets.device_keys)
+    store, media = open_store(setting.endpoints.database), open_media(setting.endpoints.media)
+    live = LiveStream(setting.endpoints.need("redis"))
+    office = Office(
+        store,
+        media,
+        rules=configuration.rules,
+        schemes=configuration.schemes,
+        routes=configuration.routes,
+        working_day=configs.working_day,
+        translator=translator,
+    )
+    try:
+        await asyncio.to_thread(store.migrate)
+        await ensure_topics(bootstrap)
+        async with KafkaSink(bootstrap, client_id=client_id) as sink:
+            yield Wiring(
+                configuration=configuration,
+                secrets=secrets,
+                store=store,
+                media=media,
+                office=office,
+                live=live,
+                sink=sink,
+            )
+    finally:
+        await live.close()
+        store.close()
