@@ -1,0 +1,100 @@
+"""The outbox: told once, sent at least once, a relay that dies gives back what it took."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from domain.events import Lane
+from store.ports import Store, UnitOfWork
+from tests.contract.store.builders import NOW, delivery
+
+LEASE = timedelta(seconds=30)
+
+
+def _claim(
+    unit: UnitOfWork, after: timedelta = timedelta(), *, lanes: tuple[Lane, ...] = tuple(Lane), limit: int = 10
+) -> list[str]:
+    taken = unit.outbox.claim(NOW + after, lanes=lanes, limit=limit, lease_until=NOW + after + LEASE)
+    return [item.key for item in taken]
+
+
+def test_a_key_is_enqueued_once_even_after_it_was_sent(store: Store) -> None:
+    with store.writing() as unit:
+        assert unit.outbox.add(delivery())
+        assert not unit.outbox.add(delivery(target="webhook"))
+        (taken,) = unit.outbox.claim(NOW, lanes=tuple(Lane), limit=10, lease_until=NOW + LEASE)
+        unit.outbox.done(taken.id, NOW)
+        assert not unit.outbox.add(delivery())
+        assert _claim(unit, timedelta(days=1)) == []
+
+
+def test_entries_are_taken_in_the_order_they_were_enqueued_of_the_lanes_asked_for(store: Store) -> None:
+    with store.writing() as unit:
+        for n in range(6):
+            lane = Lane.LIVE if n % 2 else Lane.KAFKA
+            unit.outbox.add(delivery(key=str(n), lane=lane, next_attempt_at=NOW - timedelta(seconds=n)))
+        assert _claim(unit, lanes=(Lane.LIVE,), limit=2) == ["1", "3"]
+        assert _claim(unit, lanes=(Lane.KAFKA, Lane.LIVE)) == ["0", "2", "4", "5"]
+        assert _claim(unit, lanes=()) == []
+
+
+def test_nothing_is_taken_before_its_time(store: Store) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery(next_attempt_at=NOW + timedelta(microseconds=1)))
+        assert _claim(unit) == []
+        assert _claim(unit, timedelta(microseconds=1)) == ["delivery-1"]
+
+
+def test_a_relay_that_dies_gives_back_what_it_took_when_the_lease_ends(store: Store) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery())
+        assert _claim(unit) == ["delivery-1"]
+        unit.commit()
+    with store.writing() as unit:
+        assert _claim(unit, LEASE - timedelta(microseconds=1)) == []
+        (again,) = unit.outbox.claim(NOW + LEASE, lanes=tuple(Lane), limit=10, lease_until=NOW + 2 * LEASE)
+        assert again.attempts == 2
+
+
+def test_a_relay_that_dies_before_its_commit_has_taken_nothing(store: Store) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery())
+        unit.commit()
+    with store.writing() as unit:
+        assert _claim(unit) == ["delivery-1"]
+    with store.writing() as unit:
+        assert _claim(unit) == ["delivery-1"]
+
+
+def test_what_failed_is_tried_again_then_given_up_and_shown(store: Store) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery())
+        (taken,) = unit.outbox.claim(NOW, lanes=tuple(Lane), limit=10, lease_until=NOW + LEASE)
+        unit.outbox.retry(taken.id, next_attempt_at=NOW + timedelta(seconds=5), error="503 \x00")
+        assert _claim(unit, timedelta(seconds=4)) == []
+        (again,) = unit.outbox.claim(NOW + timedelta(seconds=5), lanes=tuple(Lane), limit=10, lease_until=NOW + LEASE)
+        assert (again.attempts, again.last_error) == (2, "503 \ufffd")
+        assert not unit.outbox.failed()
+        unit.outbox.fail(again.id, at=NOW, error="410 gone")
+        assert [item.last_error for item in unit.outbox.failed()] == ["410 gone"]
+        assert unit.outbox.pending() == (0, None)
+        assert _claim(unit, timedelta(days=1)) == []
+
+
+def test_a_slow_relay_cannot_undo_what_another_settled(store: Store) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery())
+        (taken,) = unit.outbox.claim(NOW, lanes=tuple(Lane), limit=10, lease_until=NOW)
+        unit.outbox.done(taken.id, NOW)
+        unit.outbox.retry(taken.id, next_attempt_at=NOW, error="late")
+        unit.outbox.fail(taken.id, at=NOW, error="late")
+        assert _claim(unit) == []
+        assert not unit.outbox.failed()
+
+
+def test_pending_says_how_many_wait_and_since_when(store: Store) -> None:
+    with store.writing() as unit:
+        assert unit.outbox.pending() == (0, None)
+        unit.outbox.add(delivery(key="young", created_at=NOW + timedelta(seconds=1)))
+        unit.outbox.add(delivery(key="old"))
+        assert unit.outbox.pending() == (2, NOW)
