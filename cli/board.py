@@ -55,7 +55,7 @@ class Board:
         if self._live is not None:
             self._live.start()
         else:
-            self._console.print(self._heading.title, highlight=False)
+            self._console.print(self._heading.title, highlight=False, soft_wrap=True, markup=False)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -73,15 +73,17 @@ class Board:
             self._told[process.program.name] = (process.state, process.restarts)
             pid = f" pid {process.pid}" if process.pid else ""
             again = f", restarts {process.restarts}" if process.restarts else ""
-            self._console.print(f"{process.program.name}: {process.state.value}{pid}{again}", highlight=False)
+            self._console.print(
+                f"{process.program.name}: {process.state.value}{pid}{again}", highlight=False, soft_wrap=True, markup=False
+            )
         self.refresh()
 
     def ready(self) -> None:
         """Say that everything is up."""
         if self._live is None:
             for line in _sign_in_lines(self._heading):
-                self._console.print(line, highlight=False)
-            self._console.print(f"READY {self._heading.page}", highlight=False)
+                self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+            self._console.print(f"READY {self._heading.page}", highlight=False, soft_wrap=True, markup=False)
 
     def counts(self, open_warnings: dict[str, int]) -> None:
         """Show how many warnings are open, by level."""
@@ -89,7 +91,7 @@ class Board:
             self._open = open_warnings
             if self._live is None and open_warnings:
                 told = ", ".join(f"{count} {level}" for level, count in sorted(open_warnings.items()))
-                self._console.print(f"open warnings: {told}", highlight=False)
+                self._console.print(f"open warnings: {told}", highlight=False, soft_wrap=True, markup=False)
             self.refresh()
 
     def refresh(self) -> None:

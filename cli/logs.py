@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import TextIO
 
 import structlog
+
+
+class Sparing(logging.Filter):
+    """Lets the same complaint of a library through once in ``every_s`` seconds; it says how many it held back."""
+
+    def __init__(self, every_s: float = 5.0) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        at = time.monotonic()
+        key = (record.name, str(record.msg))
+        last, held = self._told.get(key, (-self._every_s, 0))
+        if at - last < self._every_s:
+            self._told[key] = (last, held + 1)
+            return False
+        self._told[key] = (at, 0)
+        if held:
+            record.msg = f"{record.msg} (and {held} times more)"
+        return True
 
 
 def set_up_logging(file: Path | None = None, *, level: int = logging.INFO) -> None:
@@ -42,4 +65,5 @@ def set_up_logging(file: Path | None = None, *, level: int = logging.INFO) -> No
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    handler.addFilter(Sparing())
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

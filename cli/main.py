@@ -13,6 +13,7 @@ import typer
 
 from cli.errors import Kitchen
 from cli.options import DEFAULT_DATA, Config, Data, Json, MetricsHost, MetricsPort, Model, Mqtt, config_of, setting
+from cli.worker import work
 
 app = typer.Typer(
     name="kitchen",
@@ -80,7 +81,7 @@ def run_log(
     """The embedded Kafka-protocol log."""
     from cli.run_log import run
 
-    asyncio.run(run(setting(data, config, metrics_port, metrics_host), port))
+    work(run(setting(data, config, metrics_port, metrics_host), port))
 
 
 @workers.command("gateway")
@@ -90,7 +91,7 @@ def run_gateway(
     """MQTT into the log."""
     from cli.run_gateway import run
 
-    asyncio.run(run(setting(data, config, metrics_port, metrics_host)))
+    work(run(setting(data, config, metrics_port, metrics_host)))
 
 
 @workers.command("vision")
@@ -104,7 +105,7 @@ def run_vision(
     """Frames into findings."""
     from cli.run_vision import run
 
-    asyncio.run(run(setting(data, config, metrics_port, metrics_host), model))
+    work(run(setting(data, config, metrics_port, metrics_host), model))
 
 
 @workers.command("casework")
@@ -119,7 +120,7 @@ def run_casework(
     """Facts and findings into cases; deadlines; what must be told to the outside."""
     from cli.run_casework import run
 
-    asyncio.run(run(setting(data, config, metrics_port, metrics_host), host=host, port=port))
+    work(run(setting(data, config, metrics_port, metrics_host), host=host, port=port))
 
 
 @workers.command("web")
@@ -127,7 +128,7 @@ def run_web(data: Data = DEFAULT_DATA, config: Config = None, host: Host = "127.
     """The pages and the API alone (PostgreSQL needed: SQLite has one owner, the casework process)."""
     from cli.run_web import run
 
-    asyncio.run(run(setting(data, config), host=host, port=port))
+    work(run(setting(data, config), host=host, port=port))
 
 
 @app.command()

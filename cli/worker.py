@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
+import logging
+import os
 import signal
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 from prometheus_client import start_http_server
@@ -38,8 +43,9 @@ class Setting:
 
 @asynccontextmanager
 async def stoppable(name: str) -> AsyncIterator[asyncio.Event]:
-    """An event that SIGTERM or SIGINT sets."""
+    """An event that SIGTERM or SIGINT sets; SIGUSR1 writes where every thread stands to the log."""
     set_up_logging()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,6 +55,15 @@ async def stoppable(name: str) -> AsyncIterator[asyncio.Event]:
         yield stop
     finally:
         log.info("process.stopped", process=name)
+
+
+def work(worker: Coroutine[object, object, None]) -> NoReturn:
+    """Run a worker to its end and leave at once: everything is closed, and Python's own tear-down would take seconds."""
+    asyncio.run(worker)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def show_metrics(setting: Setting) -> None:
