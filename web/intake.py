@@ -1,0 +1,157 @@
+"""Judging observations that come in over HTTP, by the table of domain.md E.4.
+
+Everything refused becomes a dead letter, except what was only too fast (E070) and what was told before (E030), which is
+no error at all. Whether a fact has consequences is judged later, by casework.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import structlog
+
+from devices.payloads import verify
+from domain.errors import BadInput, Code
+from domain.ids import parse_device_id, parse_uscc
+from domain.observations import MAX_ENVELOPE_BYTES, Kind, Observation, decode_json, parse_envelope
+from domain.parties import Actor, Device
+from store.ports import UnitOfWork
+from web.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+SECURITY = frozenset({Code.DEVICE_FORBIDDEN, Code.SIGNATURE_WRONG, Code.DUPLICATE_CONFLICT})
+NOT_LETTERS = frozenset({Code.RATE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who posts: a device with its password, or an official with a token."""
+
+    device_id: str | None = None
+    actor: Actor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """To be written to the log."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """Told before, with the same content (E030)."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Refused, with what is known about the sender for the dead letter."""
+
+    error: BadInput
+    raw: bytes
+    event_id: str = ""
+    uscc: str = ""
+    device_id: str = ""
+
+
+Verdict: TypeAlias = Accepted | Replayed | Refused
+
+
+def split(raw: bytes, *, batch_limit: int) -> tuple[list[bytes], bool]:
+    """A request's body as envelopes, and whether it was a batch.
+
+    Each envelope is written out again by itself, so that one bad number refuses one item, not the batch.
+
+    Raises:
+        BadInput: E001 if it is no JSON, or a batch of no or too many items.
+    """
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise BadInput(Code.MALFORMED, f"not UTF-8 JSON ({error})", where="body") from None
+    if isinstance(value, dict) and "items" in value and "v" not in value:
+        value = value["items"]
+    if not isinstance(value, list):
+        return [raw], False
+    if not 0 < len(value) <= batch_limit:
+        raise BadInput(Code.MALFORMED, f"a batch of {len(value)} items", where="body", hint=f"send 1 to {batch_limit}")
+    return [json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass") for item in value], True
+
+
+def judge_all(parts: Parts, sender: Sender, envelopes: Sequence[bytes], now: datetime) -> list[Verdict]:
+    """A verdict per envelope, in order. Reads the store in one transaction; writes nothing."""
+    seen: dict[str, str] = {}
+    with parts.store.reading() as uow:
+        return [_judge(parts, uow, sender, raw, seen, now) for raw in envelopes]
+
+
+def _judge(parts: Parts, uow: UnitOfWork, sender: Sender, raw: bytes, seen: dict[str, str], now: datetime) -> Verdict:
+    envelope: Mapping[str, Any] = {}
+    try:
+        envelope = decode_json(raw)
+        device = _device_of(uow, sender, envelope)
+        if device.key is not None:
+            verify(envelope, device.key)
+        observation = parse_envelope(envelope, now)
+        if not device.speaks_for(observation.uscc, observation.event_time):
+            raise BadInput(Code.DEVICE_FORBIDDEN, f"{device.id} was not bound to {observation.uscc} then", where="device_id")
+        if not parts.device_buckets.take(observation.device_id, now):
+            raise BadInput(Code.RATE, "too many observations a second", where="device_id", hint="slow down and send it again")
+        known = (
+            seen.get(observation.event_id)
+            or parts.recent.known(observation.event_id)
+            or uow.observations.known(observation.event_id)
+        )
+        if known is not None:
+            if known == observation.content_hash:
+                return Replayed(event_id=observation.event_id)
+            raise BadInput(Code.DUPLICATE_CONFLICT, "this event_id was used for something else", where="event_id")
+        _check_stock(uow, observation)
+    except BadInput as error:
+        return _refuse(sender, envelope, raw, error)
+    seen[observation.event_id] = observation.content_hash
+    return Accepted(observation=observation)
+
+
+def _refuse(sender: Sender, envelope: Mapping[str, Any], raw: bytes, error: BadInput) -> Refused:
+    said = {key: str(envelope.get(key) or "")[:64] for key in ("event_id", "uscc", "device_id")}
+    if error.code in SECURITY:
+        log.warning("observation_refused_security", code=error.code.value, sender=sender.device_id or "user", **said)
+    return Refused(
+        error=error,
+        raw=raw[:MAX_ENVELOPE_BYTES],
+        event_id=said["event_id"],
+        uscc=said["uscc"],
+        device_id=said["device_id"] or (sender.device_id or ""),
+    )
+
+
+def _device_of(uow: UnitOfWork, sender: Sender, envelope: Mapping[str, Any]) -> Device:
+    """Who speaks: settled before what is said is read."""
+    uscc, device_id = parse_uscc(envelope.get("uscc")), parse_device_id(envelope.get("device_id"))
+    merchant = uow.merchants.get(uscc)
+    known = merchant is not None and (sender.actor is None or sender.actor.may_see(uscc=merchant.uscc, region=merchant.region))
+    if not known:
+        raise BadInput(Code.USCC_UNKNOWN, f"{uscc} is not registered here", where="uscc")
+    if sender.device_id not in (None, device_id):
+        raise BadInput(Code.DEVICE_FORBIDDEN, f"{sender.device_id} may not speak for {device_id}", where="device_id")
+    device = uow.devices.get(device_id)
+    if device is None or device.revoked or device.uscc != uscc:
+        raise BadInput(Code.DEVICE_FORBIDDEN, f"{device_id} is not bound to {uscc}", where="device_id")
+    return device
+
+
+def _check_stock(uow: UnitOfWork, observation: Observation) -> None:
+    if observation.kind is not Kind.BATCH_MOVE:
+        return
+    batch = uow.batches.get(observation.uscc, str(observation.body["lot"]))
+    if batch is not None and Decimal(str(observation.body["qty_g"])) > batch.qty_g:
+        raise BadInput(Code.BATCH_BELOW_ZERO, f"only {batch.qty_g} g of {batch.lot} are left", where="body.qty_g")

@@ -1,0 +1,61 @@
+"""Rate limits as values in memory: failed sign-ins in a window, and a bucket per device (E070).
+
+They live in one process and are forgotten with it; nothing that must be true rests on them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from datetime import datetime, timedelta
+
+
+class Attempts:
+    """How often something was tried per key in a sliding window. Keys are bounded: the oldest are forgotten first."""
+
+    def __init__(self, *, limit: int, window: timedelta, keys: int = 10_000) -> None:
+        self._limit, self._window, self._keys = limit, window, keys
+        self._tried: dict[str, deque[datetime]] = {}
+
+    def wait(self, key: str, now: datetime) -> timedelta:
+        """How long this key must wait; zero if it may try."""
+        tried = self._tried.get(key)
+        if not tried:
+            return timedelta()
+        while tried and tried[0] <= now - self._window:
+            tried.popleft()
+        if len(tried) < self._limit:
+            return timedelta()
+        return tried[0] + self._window - now
+
+    def record(self, key: str, now: datetime) -> None:
+        """Count one attempt."""
+        tried = self._tried.pop(key, None)
+        if tried is None:
+            tried = deque(maxlen=self._limit)
+        tried.append(now)
+        self._tried[key] = tried
+        while len(self._tried) > self._keys:
+            del self._tried[next(iter(self._tried))]
+
+    def forget(self, key: str) -> None:
+        """A success clears the count."""
+        self._tried.pop(key, None)
+
+
+class Buckets:
+    """A token bucket per key."""
+
+    def __init__(self, *, rate: float, burst: int) -> None:
+        self._rate, self._burst = rate, burst
+        self._level: dict[str, tuple[float, datetime]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key: str, now: datetime) -> bool:
+        """Take one token; False if there is none."""
+        with self._lock:
+            level, at = self._level.get(key, (float(self._burst), now))
+            level = min(float(self._burst), level + max(0.0, (now - at).total_seconds()) * self._rate)
+            allowed = level >= 1
+            self._level[key] = (level - 1 if allowed else level, now)
+        return allowed

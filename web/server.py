@@ -1,0 +1,80 @@
+"""Serving on the current event loop, beside whatever else runs there.
+
+The live hub is closed before uvicorn waits for its connections: an open stream would otherwise hold the stop for its whole grace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from web.parts import Parts
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends live streams first, and leaves signals to the process it runs in."""
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self._parts = parts
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process, not to one of its parts."""
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal that somebody handed on."""
+        self._parts.live.hub.close()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        """End live streams and stop serving."""
+        self._parts.live.hub.close()
+        self.should_exit = True
+
+
+async def serve(app: FastAPI, host: str, port: int, *, stop: asyncio.Event, started: asyncio.Event | None = None) -> None:
+    """Serve until ``stop`` is set; returns within a second of it.
+
+    Args:
+        app: from ``create_app``.
+        host: address to listen on.
+        port: port to listen on.
+        stop: set it to stop.
+        started: set once the port is open.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        lifespan="on",
+        server_header=False,
+    )
+    server = Server(config, app.state.parts)
+    serving = asyncio.create_task(server.serve(), name="web-server")
+    stopping = asyncio.create_task(stop.wait(), name="web-stop")
+    try:
+        while started is not None and not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if started is not None and server.started:
+            started.set()
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.stop()
+        stopping.cancel()
+        try:
+            await serving
+        except SystemExit as error:  # uvicorn's way to say that the port is taken
+            raise OSError(f"cannot listen on {host}:{port}") from error

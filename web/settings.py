@@ -1,0 +1,44 @@
+"""What a site may set about its web face. Values only; nothing here reads the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """Settings of the web application.
+
+    Attributes:
+        site_name: what the header says beside the product's name, e.g. the district.
+        secure_cookies: mark cookies ``Secure``; set it wherever the pages are served over https.
+        session_length: how long a sign-in lasts, counted from the sign-in.
+        sign_in_attempts: failed sign-ins per login and address in ``sign_in_window`` before the next is refused unread.
+        heartbeat_every: silence on a live stream after which a comment line keeps it open.
+        session_checked_every: how often an open live stream asks whether its session still stands.
+        vapid_public_key: the application server key (base64url, uncompressed P-256 point); empty = no Web Push.
+        push_hosts: hosts (or ``.suffixes``) a push subscription may point to; empty = any https host.
+        batch_limit: observations in one request.
+        batch_bytes: size of one request of observations.
+        device_rate: observations per second and device (E070).
+        device_burst: how many a device may send at once before the rate counts.
+        photo_bytes: size of one photo.
+        photo_limit: photos in one submission.
+    """
+
+    site_name: str = ""
+    secure_cookies: bool = False
+    session_length: timedelta = timedelta(days=7)
+    sign_in_attempts: int = 5
+    sign_in_window: timedelta = timedelta(minutes=5)
+    heartbeat_every: timedelta = timedelta(seconds=15)
+    session_checked_every: timedelta = timedelta(seconds=60)
+    vapid_public_key: str = ""
+    push_hosts: tuple[str, ...] = ()
+    batch_limit: int = 1000
+    batch_bytes: int = 8 * 1024 * 1024
+    device_rate: float = 20.0
+    device_burst: int = 200
+    photo_bytes: int = 12 * 1024 * 1024
+    photo_limit: int = 9
