@@ -54,12 +54,15 @@ def demo(
     port: Port = 8080,
     mqtt_port: MqttPort = 1883,
     model: Model = "default",
+    devices: Annotated[
+        bool, typer.Option("--devices/--no-devices", help="Start the demonstration's own camera and scale, or bring your own.")
+    ] = True,
 ) -> None:
     """`kitchen up` with a made-up kitchen: a camera, a scale, three users whose passwords are shown."""
     from cli.plan import Addresses
     from cli.up import up as run_up
 
-    run_up(data, config, Addresses(host=host, port=port, mqtt_port=mqtt_port), demo=True, model=model)
+    run_up(data, config, Addresses(host=host, port=port, mqtt_port=mqtt_port), demo=True, model=model, devices=devices)
 
 
 @app.command()

@@ -81,7 +81,7 @@ KITCHEN = (sys.executable, "-P", "-m", "cli")
 """The command ``kitchen`` in this very environment; ``-P`` keeps the working directory's folders from being imported."""
 
 
-def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, model: str = "default") -> Plan:
+def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, model: str = "default", devices: bool = True) -> Plan:
     """Decide what to start.
 
     Args:
@@ -89,6 +89,7 @@ def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, mode
         addresses: where to listen.
         endpoints: what the environment sets; those parts are not started.
         model: what the vision worker looks with.
+        devices: whether a demonstration starts its own camera and scale.
 
     Raises:
         ConfigurationError: if a port that is asked for is taken.
@@ -105,7 +106,7 @@ def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, mode
     builder = _Builder(prepared, addresses, endpoints, ports)
     _outside_parts(builder)
     _workers(builder, model)
-    if prepared.kind is Kind.DEMO:
+    if prepared.kind is Kind.DEMO and devices:
         _demo_devices(builder)
     metrics = {
         "casework": f"{addresses.page}/metrics",

@@ -24,7 +24,7 @@ from configs.endpoints import Endpoints, without_credentials
 log = structlog.get_logger(__name__)
 
 
-def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool, model: str = "default") -> None:
+def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool, model: str = "default", devices: bool = True) -> None:
     """Run an installation until it is told to stop.
 
     Raises:
@@ -37,14 +37,14 @@ def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool, mod
         prepared = prepare_demo(directory, config) if demo else prepare_site(directory, config)
         (directory.run / "endpoints.json").unlink(missing_ok=True)
         endpoints = Endpoints.from_environment(os.environ, directory.root)
-        asyncio.run(_run(prepared, addresses, endpoints, model))
+        asyncio.run(_run(prepared, addresses, endpoints, model=model, devices=devices))
 
 
-async def _run(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, model: str) -> None:
+async def _run(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, model: str, devices: bool) -> None:
     data = prepared.data
     set_up_logging(data.logs / "manager.log")
     await _until_free(addresses)
-    planned = plan(prepared, addresses, endpoints, model=model)
+    planned = plan(prepared, addresses, endpoints, model=model, devices=devices)
     _tell_others(data, planned)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

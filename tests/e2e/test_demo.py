@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 from datetime import datetime, timedelta
@@ -106,6 +107,6 @@ def test_with_a_model_that_sees_nothing_the_cameras_warning_does_not_come(tmp_pa
 
 def vision_metric(product, sample: str) -> float:
     """One sample of the vision worker's own metrics port."""
-    port = product.processes()["vision"]["metrics_port"]
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    where = json.loads((product.data / "run" / "endpoints.json").read_text())["metrics"]["vision"]
+    text = httpx.get(where, timeout=5).text
     return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(sample)), 0.0)
