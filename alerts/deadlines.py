@@ -115,8 +115,6 @@ def rectified_on_time(warning: Warning, now: datetime) -> bool | None:
         True if the last submission came in time, False if it came late or the limit passed without one, None if nothing was
         submitted while the limit still ran or never ran: neither late nor rectified.
     """
-    if warning.rectify_overdue:
-        return False
     if warning.submitted_at is not None:
         return warning.on_time
     if warning.rectify_by is None:

@@ -180,6 +180,12 @@ def test_reopening_a_closed_warning_sets_both_deadlines_anew():
     assert warning.raised_at == T0
 
 
+def test_a_reopened_warning_may_be_extended_anew():
+    closed = run(a_warning(), NOTIFIED, (C.EXTEND, INSPECTOR, 2), (C.FILE_CASE, INSPECTOR, 3))
+    warning = run(closed, (C.REOPEN, INSPECTOR, 10), (C.EXTEND, INSPECTOR, 11))
+    assert (warning.extended, warning.rectify_by) == (True, T0 + 28 * HOUR)
+
+
 def test_reopening_a_dismissed_warning_waits_for_a_new_delivery():
     dismissed = run(a_warning(), NOTIFIED, (C.DISMISS, INSPECTOR, 2))
     warning = run(dismissed, (C.REOPEN, INSPECTOR, 50))

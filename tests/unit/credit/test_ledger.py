@@ -90,6 +90,22 @@ def test_the_entry_says_how_its_points_came_about():
     assert charge(a_warning("XV03")).components["waived"] == "5.0"
 
 
+def test_points_are_rounded_half_up_to_a_tenth():
+    scheme = Scheme(name="tiny", bands=XIANGSHAN.bands, rules={"XV04": DeductionRule(code="XV04", base=Decimal("0.3"))})
+    first = an_entry("XV04", "0.3", scheme="tiny")
+    entry = propose(
+        a_warning("XV04"),
+        scheme,
+        history=[first],
+        incident=(),
+        now=AT,
+        objection_until=WINDOW_END,
+        on_time=True,
+        deduction_id="d",
+    )
+    assert entry.points == Decimal("0.5"), "0.3 times 1.5 is 0.45"
+
+
 def test_a_flagged_limit_is_late_whatever_an_earlier_submission_was():
     assert charge(a_warning("XV04", rectify_overdue=True), on_time=True).points == Decimal("22.5")
 
@@ -213,6 +229,13 @@ def test_a_final_sibling_stays_and_is_set_off():
     entry = charge(a_warning("XV04", incident_id="same"), incident=[sibling], history=[sibling])
     assert (entry.points, entry.components["incident"]) == (Decimal(10), "5")
     assert superseded(entry, [sibling], AT) == ()
+
+
+def test_what_is_replaced_leaves_its_room_under_the_cap():
+    sibling = an_entry("CV04", "0.5", incident_id="same")
+    others = [an_entry("CV09", "3", raised_at=AT - k * DAY) for k in range(1, 5)]
+    entry = charge(a_warning("CV05", incident_id="same"), incident=[sibling], history=[sibling, *others])
+    assert entry.points == 3, "12 by the others, and not the half point that is taken back"
 
 
 def test_a_withdrawn_sibling_and_another_incident_do_not_matter():
