@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -57,12 +58,13 @@ def sqlite_engines(url: URL) -> tuple[Engine, Engine]:
 
 
 def _sqlite(url: URL, *, begin: str, read_only: bool, pool_size: int) -> Engine:
-    engine = create_engine(
-        url,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None, "check_same_thread": False},
-        pool_size=pool_size,
-        max_overflow=0,
-    )
+    # mode=rw: a database is made by migrating, never by looking for it in the wrong place
+    name = f"file:{quote(str(url.database))}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(name, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine(url, creator=connect, pool_size=pool_size, max_overflow=0)
     pragmas = ["synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"]
     pragmas += ["query_only=ON"] if read_only else ["journal_mode=WAL"]
 

@@ -59,6 +59,8 @@ def _of_sqlite(error: sqlite3.Error) -> KitchenError | None:
         return NotFound("something this refers to is not stored (or still referred to)")
     if code & 0xFF in _SQLITE_AWAY:
         return Unavailable(f"the database file cannot be used now: {error}")
+    if str(error).startswith("no such table"):
+        return Unavailable(f"the database has not been migrated: {error}")
     return None
 
 
@@ -68,6 +70,8 @@ def _of_postgres(error: psycopg.Error) -> KitchenError | None:
         return Conflict(f"somebody was first: {error.diag.message_primary}")
     if state == "23503":
         return NotFound(f"something this refers to is not stored: {error.diag.message_detail}")
+    if state == "42P01":
+        return Unavailable(f"the database has not been migrated: {error.diag.message_primary}")
     if state.startswith(_POSTGRES_AWAY) or (not state and isinstance(error, psycopg.OperationalError)):
         return Unavailable(f"PostgreSQL cannot be used now: {str(error).strip()}")
     return None

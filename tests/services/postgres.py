@@ -41,11 +41,11 @@ class Postgres:
         """The URL of one database, as ``KITCHEN_DATABASE_URL`` takes it."""
         return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def fresh(self, *, template: str = "template1") -> str:
+    def fresh(self) -> str:
         """Create a database of its own and return its URL."""
         name = f"kitchen_{secrets.token_hex(6)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return self.url(name)
 
 

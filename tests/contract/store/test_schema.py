@@ -1,0 +1,75 @@
+"""The migrations make exactly the tables the queries are written for, and can be applied again and again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from domain.errors import Unavailable
+from store import engines, open_store
+from store.tables import metadata
+from tests.contract.store.builders import NOW, seed
+from tests.contract.store.raw import execute
+
+_SQLITE = "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+_POSTGRES = """
+SELECT table_name, column_name, concat_ws(' ', data_type, collation_name, is_nullable, is_identity)
+    FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+"""
+
+
+def _described(url: str) -> set[tuple[str, ...]]:
+    """Every table, column, constraint and index in the database's own words; the order within a table does not matter."""
+    sqlite = url.startswith("sqlite")
+    rows = [tuple(map(str, row)) for row in execute(url, _SQLITE if sqlite else _POSTGRES)]
+    rows = [row for row in rows if not any(cell.startswith(("alembic_version", "sqlite_sequence")) for cell in row)]
+    parts = re.compile(r",?\s*\n\s*") if sqlite else re.compile("$^")
+    return {(row[0], row[1], part) for row in rows for part in parts.split(row[2])}
+
+
+def test_the_migrations_make_the_tables_the_queries_are_written_for(empty_url: str, url: str) -> None:
+    migrated = _described(url)
+    parsed = engines.parse_url(empty_url)
+    store = open_store(empty_url)
+    store.migrate()
+    tables = ", ".join(f'"{table.name}"' for table in reversed(metadata.sorted_tables))
+    assert _described(empty_url) == migrated
+    if parsed.get_backend_name() == "sqlite":
+        execute(empty_url, "PRAGMA defer_foreign_keys=ON", *(f"DROP TABLE {name}" for name in tables.split(", ")))
+        writer, reader = engines.sqlite_engines(parsed)
+    else:
+        execute(empty_url, f"DROP TABLE {tables} CASCADE")
+        writer, reader = engines.postgres_engines(parsed)
+    assert not _described(empty_url)
+    metadata.create_all(writer)
+    for engine in (writer, reader):
+        engine.dispose()
+    store.close()
+    assert _described(empty_url) == migrated
+
+
+def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    for _ in range(2):
+        store = open_store(empty_url)
+        store.migrate()
+        store.close()
+    seed(store)
+    store.migrate()
+    with store.reading() as unit:
+        assert len(unit.merchants.list()) == 2
+        assert unit.warnings.overdue_unflagged(NOW) == 0
+    store.close()
+
+
+def test_a_database_nobody_has_migrated_says_so(empty_url: str) -> None:
+    store = open_store(empty_url)
+    store.migrate()
+    store.close()
+    execute(empty_url, "DROP TABLE dead_letters")
+    with store.reading() as unit, pytest.raises(Unavailable, match="not been migrated"):
+        unit.dead_letters.counts()
+    store.close()
