@@ -229,13 +229,12 @@ def broker_files(
     data: Data = DEFAULT_DATA,
     config: Config = None,
     bind: Annotated[str, typer.Option("--bind", help="Address Mosquitto listens on; empty = all.")] = "",
-    root: Annotated[str | None, typer.Option("--root", help="The same directory as Mosquitto sees it.")] = None,
     port: Annotated[int, typer.Option("--port", help="Port Mosquitto listens on.")] = 1883,
 ) -> None:
     """Write Mosquitto's configuration for the registered devices."""
     from cli.broker import broker_files as write
 
-    write(data, config_of(data, config), directory, bind=bind, port=port, root=root)
+    write(data, config_of(data, config), directory, bind=bind, port=port)
 
 
 @app.command()

@@ -24,7 +24,9 @@ from configs.endpoints import Endpoints, without_credentials
 log = structlog.get_logger(__name__)
 
 
-def up(data: Path, config: Path | None, addresses: Addresses, *, demo: bool, model: str = "default", devices: bool = True) -> None:
+def up(
+    data: Path, config: Path | None, addresses: Addresses, *, demo: bool, model: str = "default", devices: bool = True
+) -> None:
     """Run an installation until it is told to stop.
 
     Raises:
