@@ -234,7 +234,8 @@ class Connection:
 
         Args:
             topic: the filter.
-            stored_only: MQTT 5: deliver only the stored copies, and these only when the broker did not have the subscription yet.
+            stored_only: MQTT 5: deliver only the stored copies, and these only when the broker did not have the subscription yet;
+                otherwise deliver everything but those.
         """
         with self._lock:
             if self._client is None:
@@ -244,7 +245,8 @@ class Connection:
                 return
             properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
             properties.SubscriptionIdentifier = _STORED_ONLY if stored_only else _EVERYTHING
-            options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            handling = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB if stored_only else SubscribeOptions.RETAIN_DO_NOT_SEND
+            options = SubscribeOptions(qos=1, retainHandling=handling)
             self._client.subscribe(topic, options=options, properties=properties)
 
     def _connect_arguments(self) -> dict[str, Any]:

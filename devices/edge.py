@@ -1,4 +1,4 @@
-"""A device's own side: everything goes through a spool on its disk and leaves it when the broker has acknowledged it.
+"""A device's own side: everything goes through a spool on its disk and leaves it a moment after the broker acknowledged it.
 
 Facts are never dropped; frames are, oldest first, when the spool is full. What is sent late carries its original time.
 """
@@ -55,11 +55,14 @@ class EdgeLimits:
         spool_bytes: room for what waits; ≥ 72 h of facts is far below it, frames use the rest.
         per_second: pace of sending, below the gateway's limit, so that catching up after an outage is not throttled.
         in_flight: sent and not yet acknowledged at once.
+        settle_s: an acknowledged message is kept this much longer, and sent again if the connection breaks meanwhile: Mosquitto
+            acknowledges a moment before it saves.
     """
 
     spool_bytes: int = 512 * 1024**2
     per_second: float = 15.0
     in_flight: int = 10
+    settle_s: float = 1.0
 
 
 class EdgePublisher:
@@ -90,6 +93,7 @@ class EdgePublisher:
         self._publishing = False
         self._early: dict[int, bool] = {}
         self._refused: dict[int, float] = {}
+        self._settling: dict[int, float] = {}
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._sender = threading.Thread(target=self._send_all, name=f"edge-{device.id}", daemon=True)
@@ -107,7 +111,8 @@ class EdgePublisher:
         self._wake.set()
         if self._sender.is_alive():
             self._sender.join()
-        self._connection.publish(self._status, OFFLINE, retain=True)
+        if self._connection.publish(self._status, OFFLINE, retain=True) is not None:
+            self._forget(before=time.monotonic())
         self._connection.stop()
         self._spool.close()
 
@@ -125,7 +130,8 @@ class EdgePublisher:
     @property
     def pending(self) -> int:
         """Messages not yet acknowledged by the broker."""
-        return len(self._spool)
+        with self._lock:
+            return len(self._spool) - len(self._settling)
 
     @property
     def frames_dropped(self) -> int:
@@ -203,27 +209,28 @@ class EdgePublisher:
 
     def _on_down(self, reason: str) -> None:
         metrics.EDGE_CONNECTED.set(0)
+        with self._lock:
+            self._settling.clear()  # the broker may have died with them: they are sent again under the same ids
         log.warning("edge.disconnected", device=self.device.id, reason=reason, pending=self.pending)
 
     def _on_published(self, mid: int, accepted: bool) -> None:  # noqa: FBT001
         with self._lock:
             item = self._sent.pop(mid, None)
-            if item is None:
-                if self._publishing:
-                    self._early[mid] = accepted  # acknowledged before ``publish`` told us the id
-                return
-        self._settle(item, accepted=accepted)
+            if item is not None:
+                self._settle(item, accepted=accepted)
+            elif self._publishing:
+                self._early[mid] = accepted  # acknowledged before ``publish`` told us the id
+        self._wake.set()
 
     def _settle(self, item: Item, *, accepted: bool) -> None:
+        """The broker's answer to an item; the lock is held."""
         if accepted:
-            self._spool.remove(item.id)
+            self._settling[item.id] = time.monotonic()
             metrics.EDGE_PUBLISHED.labels(metrics.FRAME if item.frame else "fact").inc()
         else:
-            log.error(
-                "edge.refused", device=self.device.id, topic=item.topic, hint="the broker may not let this user publish here"
-            )
+            hint = "the broker may not let this user publish here"
+            log.error("edge.refused", device=self.device.id, topic=item.topic, hint=hint)
             self._refused[item.id] = time.monotonic() + _REFUSED_PAUSE_S
-        self._note()
 
     # The sender's thread.
 
@@ -231,6 +238,7 @@ class EdgePublisher:
         next_at = time.monotonic()
         while not self._closing.is_set():
             self._wake.clear()
+            self._forget(before=time.monotonic() - self._limits.settle_s)
             item = self._next()
             if item is None:
                 self._wake.wait(_IDLE_S)
@@ -240,13 +248,25 @@ class EdgePublisher:
             next_at = max(next_at, time.monotonic()) + 1 / self._limits.per_second
             self._send(item)
 
+    def _forget(self, *, before: float) -> None:
+        """Remove what was acknowledged long enough ago over a connection that has held since."""
+        with self._lock:
+            settled = [identity for identity, at in self._settling.items() if at <= before]
+            for identity in settled:
+                self._spool.remove(identity)
+                del self._settling[identity]
+        if settled:
+            metrics.EDGE_SPOOL_BYTES.set(self._spool.size_bytes)
+
     def _next(self) -> Item | None:
         with self._lock:
             on_their_way = {item.id for item in self._sent.values()}
+            settling = set(self._settling)
+            self._refused = {identity: until for identity, until in self._refused.items() if until > time.monotonic()}
+            refused = set(self._refused)
         if not self._connection.up or len(on_their_way) >= self._limits.in_flight:
             return None
-        self._refused = {identity: until for identity, until in self._refused.items() if until > time.monotonic()}
-        items = self._spool.next(count=1, without=on_their_way | self._refused.keys())
+        items = self._spool.next(count=1, without=on_their_way | settling | refused)
         return items[0] if items else None
 
     def _send(self, item: Item) -> None:
@@ -260,7 +280,7 @@ class EdgePublisher:
             self._publishing = False
             early = self._early.get(mid) if mid is not None else None
             self._early.clear()
-            if mid is not None and early is None:
+            if early is not None:
+                self._settle(item, accepted=early)
+            elif mid is not None:
                 self._sent[mid] = item
-        if early is not None:
-            self._settle(item, accepted=early)

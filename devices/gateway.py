@@ -21,7 +21,7 @@ from devices.limits import Limits, Rates, SignatureWatch
 from devices.metrics import Result, SecurityEvent
 from devices.registers import Registers
 from devices.sink import Record, Sink
-from devices.window import Window
+from devices.window import Held, Window
 from domain.errors import BadInput, Code
 from domain.topics import MQTT_WILDCARD, parse_device_topic
 
@@ -163,10 +163,13 @@ class Gateway:
             log.warning("gateway.disconnected", reason=reason)
 
     def _arrived(self, delivery: Delivery) -> None:
-        if self._stopping or (delivery.qos and not self._window.begin(delivery.generation, delivery.mid)):
+        held = None
+        if delivery.qos and not self._stopping:
+            held = self._window.begin(delivery.generation, delivery.mid, delivery.topic, delivery.payload)
+        if self._stopping or (delivery.qos and held is None):
             self._waiting -= 1
             return
-        task = asyncio.ensure_future(self._take(delivery))
+        task = asyncio.ensure_future(self._take(delivery, held))
         self._tasks.add(task)
         metrics.IN_HAND.set(len(self._tasks))
         task.add_done_callback(self._finished)
@@ -179,7 +182,7 @@ class Gateway:
             metrics.FAULTS.inc()
             log.error("gateway.task_failed", error=repr(error), exc_info=error)
 
-    async def _take(self, delivery: Delivery) -> None:
+    async def _take(self, delivery: Delivery, held: Held | None) -> None:
         kind, received_at = label(delivery.topic), self._clock()
         message = Message(
             topic=delivery.topic,
@@ -194,8 +197,8 @@ class Gateway:
             with metrics.ACK_SECONDS.time():
                 if await self._admit(delivery, message, kind, received_at):
                     await self._write(message, kind, received_at)
-        if delivery.qos:
-            for mid in self._window.finish(delivery.generation, delivery.mid):
+        if held is not None:
+            for mid in self._window.finish(delivery.generation, held):
                 self._connection.acknowledge(mid, delivery.generation)
 
     async def _admit(self, delivery: Delivery, message: Message, kind: str, now: datetime) -> bool:

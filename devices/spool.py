@@ -113,13 +113,11 @@ class Spool:
         """The next messages: facts before frames, each oldest first, leaving out those already on their way."""
         with self._lock:
             rows = self._database.execute(
-                "SELECT id, frame, topic, payload, about FROM items ORDER BY frame, id LIMIT ?", (count + len(without),)
+                "SELECT id, frame, topic, payload, about FROM items"
+                " WHERE id NOT IN (SELECT value FROM json_each(?)) ORDER BY frame, id LIMIT ?",
+                (json.dumps(list(without)), count),
             ).fetchall()
-        return [
-            Item(id=row[0], frame=bool(row[1]), topic=row[2], payload=row[3], about=json.loads(row[4]))
-            for row in rows
-            if row[0] not in without
-        ][:count]
+        return [Item(id=row[0], frame=bool(row[1]), topic=row[2], payload=row[3], about=json.loads(row[4])) for row in rows]
 
     def remove(self, identity: int) -> None:
         """A message is delivered (or dropped)."""

@@ -81,6 +81,11 @@ class Broker:
             self.process.wait(10)
         self.process = None
 
+    def stored_at(self) -> int:
+        """When Mosquitto last wrote its file (nanoseconds); 0 for a broker that syncs before it acknowledges."""
+        path = self.log.parent / "data" / "mosquitto.db"
+        return path.stat().st_mtime_ns if path.exists() else 0
+
     def settings(self, user: str, *, client_id: str | None = None, password: str | None = None) -> MqttSettings:
         """Settings to connect as one of the users."""
         return MqttSettings(

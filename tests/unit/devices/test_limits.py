@@ -76,24 +76,29 @@ def test_a_new_key_ends_the_block():
 @given(st.permutations(list(range(1, 9))))
 def test_acknowledgements_leave_in_the_order_the_messages_came(order):
     window = Window()
-    for mid in range(1, 9):
-        assert window.begin(1, mid)
-    left = [mid for done in order for mid in window.finish(1, done)]
+    held = {mid: window.begin(1, mid, "t", b"x") for mid in range(1, 9)}
+    left = [mid for done in order for mid in window.finish(1, held[done])]
     assert left == list(range(1, 9))
     assert len(window) == 0
 
 
 def test_a_message_sent_again_while_it_is_in_hand_is_known():
     window = Window()
-    assert window.begin(1, 5)
-    assert not window.begin(1, 5)
-    assert window.finish(1, 5) == [5]
-    assert window.begin(1, 5)
+    held = window.begin(1, 5, "t", b"x")
+    assert window.begin(1, 5, "t", b"x") is None
+    assert window.finish(1, held) == [5]
+    assert window.begin(1, 5, "t", b"x") is not None
+
+
+def test_two_messages_under_one_packet_id_are_both_taken_and_both_acknowledged():
+    window = Window()
+    first, second = window.begin(1, 5, "t", b"x"), window.begin(1, 5, "t", b"y")
+    assert window.finish(1, second) == []
+    assert window.finish(1, first) == [5, 5]
 
 
 def test_nothing_of_an_old_connection_is_acknowledged_on_a_new_one():
     window = Window()
-    window.begin(1, 5)
-    window.begin(2, 5)
-    assert window.finish(1, 5) == []
-    assert window.finish(2, 5) == [5]
+    old, new = window.begin(1, 5, "t", b"x"), window.begin(2, 5, "t", b"x")
+    assert window.finish(1, old) == []
+    assert window.finish(2, new) == [5]
