@@ -30,6 +30,9 @@ DEDUCTIONS = Counter("kitchen_deductions", "Deductions that came into a state", 
 NOTIFICATIONS = Counter("kitchen_notifications", "Attempts to notify somebody, by result", ["channel", "result"])
 OUTBOX_PENDING = Gauge("kitchen_outbox_pending", "Outbox entries not yet sent")
 OUTBOX_OLDEST_SECONDS = Gauge("kitchen_outbox_oldest_seconds", "Age of the oldest outbox entry not yet sent")
+DEVICE_ONLINE = Gauge(
+    "kitchen_device_online", "1 while a registered device is connected, 0 when it said or was said to be gone", ["device"]
+)
 RELAY_FAILURES = Counter("kitchen_relay_failures", "Rounds of the relay that failed as a whole", ["lane"])
 
 _BY_DEDUCTION = {
@@ -77,7 +80,11 @@ def refresh(store: Store, now: datetime) -> None:
     with store.reading() as uow:
         counts = uow.warnings.count_open()
         pending, oldest = uow.outbox.pending()
+        presence = {device.id: uow.devices.presence(device.id) for device in uow.devices.list()}
     for level in Level:
         OPEN.labels(level.value).set(counts.get(level.value, 0))
+    for device_id, known in presence.items():
+        if known is not None:
+            DEVICE_ONLINE.labels(device_id).set(int(known[0]))
     OUTBOX_PENDING.set(pending)
     OUTBOX_OLDEST_SECONDS.set(0 if oldest is None else max(0.0, (now - oldest).total_seconds()))

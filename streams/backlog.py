@@ -9,7 +9,7 @@ F = TypeVar("F")
 
 
 def newest_of_each(
-    frames: Sequence[F], camera: Callable[[F], Hashable], *, seconds_per_frame: float, budget_s: float = 1.0
+    frames: Sequence[F], camera: Callable[[F], Hashable], *, seconds_per_frame: float, budget_s: float = 3.0
 ) -> tuple[list[F], list[F]]:
     """Choose the newest frames of each camera that fit into ``budget_s`` of detection, at least one of each camera.
 

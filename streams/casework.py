@@ -14,9 +14,9 @@ from typing import Protocol
 
 import faust
 import structlog
-from casework.office import Office
 
 from casework import metrics as casework_metrics
+from casework.office import Office
 from domain.errors import BadInput, Code, KitchenError, Unavailable
 from domain.events import DeadLetter, Event
 from domain.findings import Finding
@@ -79,10 +79,10 @@ class Intake:
         except Exception:  # the batch as a whole failed: tell its events apart
             log.exception("stream.batch_failed", topic=Topic.OBSERVATIONS.value, size=len(decoded))
             for event, observation in zip(sources, decoded, strict=True):
-                await self._guard.run(Topic.OBSERVATIONS, event.value, self._single(observation))
+                await self._guard.run(Topic.OBSERVATIONS, event.value, self._single(observation), _about(observation))
         else:
-            for event, result in zip(sources, results, strict=True):
-                await self._settle(event, result)
+            for event, observation, result in zip(sources, decoded, results, strict=True):
+                await self._settle(event, observation, result)
         for event in batch:
             event.ack()
         self._nudge()
@@ -93,9 +93,9 @@ class Intake:
 
         return effect
 
-    async def _settle(self, event: FaustEvent, result: list[Event] | KitchenError) -> None:
+    async def _settle(self, event: FaustEvent, observation: Observation, result: list[Event] | KitchenError) -> None:
         if isinstance(result, KitchenError):
-            await self._guard.refuse(Topic.OBSERVATIONS, event.value, result)
+            await self._guard.refuse(Topic.OBSERVATIONS, event.value, result, _about(observation))
             return
         metrics.STREAM_EVENTS.labels(Topic.OBSERVATIONS.value, "done").inc()
         casework_metrics.count(result)
@@ -127,6 +127,11 @@ class Intake:
             except Exception:  # a dead letter about a dead letter would go round for ever
                 log.exception("stream.dead_letter_lost", key=letter.key)
             event.ack()
+
+
+def _about(observation: Observation) -> dict[str, str]:
+    """Whom a dead letter concerns."""
+    return {"uscc": observation.uscc, "device_id": observation.device_id}
 
 
 def dead_letter_of(event: faust.EventT) -> DeadLetter:

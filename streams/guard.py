@@ -49,8 +49,16 @@ class Guard:
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
-    async def run(self, topic: Topic, raw: bytes | None, effect: Callable[[], Awaitable[None]]) -> None:
+    async def run(
+        self, topic: Topic, raw: bytes | None, effect: Callable[[], Awaitable[None]], about: Mapping[str, str] | None = None
+    ) -> None:
         """Await ``effect`` until it is done or refused for good; afterwards the event may be acknowledged.
+
+        Args:
+            topic: where the event came from.
+            raw: its bytes, for a dead letter.
+            effect: what is to be done.
+            about: what is known of it (``uscc``, ``device_id``), for a dead letter.
 
         Raises:
             asyncio.CancelledError: when the worker stops; the event must then not be acknowledged.
@@ -58,20 +66,20 @@ class Guard:
         try:
             await self.available(topic, effect)
         except KitchenError as error:
-            await self.refuse(topic, raw, error)
+            await self.refuse(topic, raw, error, about)
         except Exception as error:  # the outermost loop of an event: logged, counted, kept as a dead letter
             log.exception("stream.failed", topic=topic.value)
-            await self.refuse(topic, raw, BadInput(Code.MALFORMED, f"unexpected {error!r}", where=topic.value))
+            await self.refuse(topic, raw, BadInput(Code.MALFORMED, f"unexpected {error!r}", where=topic.value), about)
         else:
             metrics.STREAM_EVENTS.labels(topic.value, "done").inc()
 
-    async def refuse(self, topic: Topic, raw: bytes | None, error: KitchenError) -> None:
+    async def refuse(self, topic: Topic, raw: bytes | None, error: KitchenError, about: Mapping[str, str] | None = None) -> None:
         """Keep the event as a dead letter with its code; waits until the log has it."""
         code = error.code if isinstance(error, BadInput) else Code.FIELD
         metrics.STREAM_EVENTS.labels(topic.value, "refused").inc()
         metrics.STREAM_DEAD_LETTERS.labels(code.value).inc()
         log.warning("stream.refused", topic=topic.value, code=code.value, reason=str(error))
-        await self.dead_letter(source=f"kafka:{topic.value}", raw=raw or b"", code=code, reason=str(error))
+        await self.dead_letter(source=f"kafka:{topic.value}", raw=raw or b"", code=code, reason=str(error), about=about)
 
     async def dead_letter(
         self, *, source: str, raw: bytes, code: Code, reason: str, about: Mapping[str, str] | None = None

@@ -1,8 +1,9 @@
-"""The whole road with foreign devices, on the embedded parts and on Mosquitto + Apache Kafka + PostgreSQL + Redis: one test, two grounds."""
+"""The whole road with foreign devices, on two grounds: the embedded parts, and Mosquitto, Apache Kafka, PostgreSQL and Redis."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from tests.e2e.product import CAMERA, MERCHANT, SCALE, Product, free_port, runni
 from tests.services import required_in_ci
 from tests.services.kafka import kafka_or_skip
 from tests.services.mqtt import mosquitto_broker
-from tests.services.postgres import postgresql
+from tests.services.postgres import postgres
 from tests.services.redis import redis_server
 from vision.demo.scene import frame, read_cat
 
@@ -42,7 +43,7 @@ def ground(name: str, folder: Path) -> Iterator[tuple[dict[str, str], int | None
         ]
         broker = parts.enter_context(mosquitto_broker(users, folder / "mosquitto", port=free_port()))
         kafka = parts.enter_context(kafka_or_skip())
-        database = parts.enter_context(postgresql(folder / "postgres"))
+        database = parts.enter_context(postgres()).fresh()
         redis = parts.enter_context(redis_server(folder / "redis"))
         yield (
             {
@@ -76,6 +77,7 @@ def test_a_foreign_camera_publishing_bare_jpegs_raises_the_demo_cameras_warning(
         picture = tmp_path / f"{number}.jpg"
         cv2.imwrite(str(picture), frame(read_cat(), 5 + number / 2))
         mosquitto_pub(product.mqtt_port, CAMERA, "cam/frame", picture)
+        time.sleep(0.25)  # a camera's own pace
     found = until(lambda: of_class(product, "pest_or_pet"), within_s=60, what="the camera's warning")
     (item,) = found
     assert (item["violation_code"], item["level"], item["merchant"], item["camera"]) == ("CV10", "red", MERCHANT, CAMERA)
@@ -123,43 +125,41 @@ def letters(product: Product, code: str) -> list[dict]:
         return answer.json()["items"]
 
 
+def sale(**changes) -> bytes:
+    return json.dumps(envelope("scale.weigh", weighing("A", "B")) | changes).encode()
+
+
 @pytest.mark.parametrize(
     ("code", "leaf", "payload"),
     [
-        ("E001", "scale/weigh", b"\xff not json"),
-        ("E001", "scale/weigh", b'{"pad":"' + b"x" * 70_000 + b'"}'),
-        ("E002", "scale/weigh", json.dumps(envelope("scale.weigh", weighing("A", "B")) | {"v": 9}).encode()),
-        (
-            "E010",
-            "scale/weigh",
-            json.dumps(envelope("scale.weigh", weighing("A", "B")) | {"uscc": "92330211MA2ABC1250"}).encode(),
-        ),
-        (
-            "E041",
-            "scale/weigh",
-            json.dumps(envelope("scale.weigh", weighing("A", "B")) | {"event_time": "2019-01-01T00:00:00+08:00"}).encode(),
-        ),
-        (
-            "E043",
-            "scale/weigh",
-            json.dumps(envelope("scale.weigh", weighing("A", "B")) | {"event_time": "2026-11-20T11:02:33"}).encode(),
-        ),
-        ("E050", "scale/weigh", json.dumps(envelope("scale.weigh", weighing("A", "B") | {"net_g": 31_000})).encode()),
-        (
-            "E052",
-            "batch/move",
-            json.dumps(envelope("batch.move", {"lot": "MOVE-1", "from": "in_store", "to": "destroyed", "qty_g": 9e5})).encode(),
-        ),
+        ("E001", "scale/weigh", lambda: b"\xff not json"),
+        ("E001", "scale/weigh", lambda: b'{"pad":"' + b"x" * 70_000 + b'"}'),
+        ("E002", "scale/weigh", lambda: sale(v=9)),
+        ("E002", "scale/dance", lambda: sale(kind="scale.dance")),
+        ("E010", "scale/weigh", lambda: sale(uscc="92330211MA2ABC1250")),
+        ("E020", "scale/weigh", lambda: sale(device_id="scl-ffffffff")),
+        ("E041", "scale/weigh", lambda: sale(event_time="2019-01-01T00:00:00+08:00")),
+        ("E043", "scale/weigh", lambda: sale(event_time="2026-11-20T11:02:33")),
+        ("E050", "scale/weigh", lambda: sale(body=weighing("A", "B") | {"net_g": 31_000})),
+        ("E054", "batch/upsert", lambda: batch("X", expires_at="2020-01-01T00:00:00+08:00")),
+        ("E052", "batch/move", lambda: move("MOVE-1", qty_g=9e5)),
     ],
 )
 def test_bad_input_becomes_a_dead_letter_with_its_code_and_the_road_goes_on(product, code, leaf, payload):
     if code == "E052":
-        stock = expired_batch("MOVE-1", state="in_store") | {"expires_at": "2027-01-01T00:00:00+08:00"}
-        mosquitto_pub(product.mqtt_port, SCALE, "batch/upsert", json.dumps(envelope("batch.upsert", stock)).encode())
+        mosquitto_pub(product.mqtt_port, SCALE, "batch/upsert", batch("MOVE-1", expires_at="2027-01-01T00:00:00+08:00"))
     before = len(letters(product, code))
-    mosquitto_pub(product.mqtt_port, SCALE, leaf, payload)
+    mosquitto_pub(product.mqtt_port, SCALE, leaf, payload())
     until(lambda: len(letters(product, code)) > before, within_s=30, what=f"a dead letter {code}")
     assert httpx.get(f"{product.url}/readyz", timeout=5).status_code == 200
+
+
+def batch(lot: str, **changes: str) -> bytes:
+    return json.dumps(envelope("batch.upsert", expired_batch(lot, state="in_store") | changes)).encode()
+
+
+def move(lot: str, *, qty_g: float) -> bytes:
+    return json.dumps(envelope("batch.move", {"lot": lot, "from": "in_store", "to": "destroyed", "qty_g": qty_g})).encode()
 
 
 def test_a_frame_that_is_no_jpeg_becomes_a_dead_letter(product, tmp_path):
