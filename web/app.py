@@ -41,7 +41,7 @@ def release() -> str:
         return "0"
 
 
-def create_app(
+def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
     office: Office,
     store: Store,
     media: Media,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -88,37 +88,52 @@ def split(raw: bytes, *, batch_limit: int) -> tuple[list[bytes], bool]:
 
 def judge_all(parts: Parts, sender: Sender, envelopes: Sequence[bytes], now: datetime) -> list[Verdict]:
     """A verdict per envelope, in order. Reads the store in one transaction; writes nothing."""
-    seen: dict[str, str] = {}
     with parts.store.reading() as uow:
-        return [_judge(parts, uow, sender, raw, seen, now) for raw in envelopes]
+        bench = _Bench(parts=parts, uow=uow, sender=sender, now=now)
+        return [bench.judge(raw) for raw in envelopes]
 
 
-def _judge(parts: Parts, uow: UnitOfWork, sender: Sender, raw: bytes, seen: dict[str, str], now: datetime) -> Verdict:
-    envelope: Mapping[str, Any] = {}
-    try:
-        envelope = decode_json(raw)
-        device = _device_of(uow, sender, envelope)
-        if device.key is not None:
-            verify(envelope, device.key)
-        observation = parse_envelope(envelope, now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """Where one request is judged; ``seen`` are the ids accepted earlier in the same request."""
+
+    parts: Parts
+    uow: UnitOfWork
+    sender: Sender
+    now: datetime
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def judge(self, raw: bytes) -> Verdict:
+        """One envelope."""
+        envelope: Mapping[str, Any] = {}
+        try:
+            envelope = decode_json(raw)
+            device = _device_of(self.uow, self.sender, envelope)
+            if device.key is not None:
+                verify(envelope, device.key)
+            observation = parse_envelope(envelope, self.now)
+            self._check_bound(device, observation)
+            if self._is_known(observation):
+                return Replayed(event_id=observation.event_id)
+            _check_stock(self.uow, observation)
+        except BadInput as error:
+            return _refuse(self.sender, envelope, raw, error)
+        self.seen[observation.event_id] = observation.content_hash
+        return Accepted(observation=observation)
+
+    def _check_bound(self, device: Device, observation: Observation) -> None:
         if not device.speaks_for(observation.uscc, observation.event_time):
             raise BadInput(Code.DEVICE_FORBIDDEN, f"{device.id} was not bound to {observation.uscc} then", where="device_id")
-        if not parts.device_buckets.take(observation.device_id, now):
+        if not self.parts.device_buckets.take(device.id, self.now):
             raise BadInput(Code.RATE, "too many observations a second", where="device_id", hint="slow down and send it again")
-        known = (
-            seen.get(observation.event_id)
-            or parts.recent.known(observation.event_id)
-            or uow.observations.known(observation.event_id)
-        )
-        if known is not None:
-            if known == observation.content_hash:
-                return Replayed(event_id=observation.event_id)
+
+    def _is_known(self, observation: Observation) -> bool:
+        """Whether exactly this was told before (E030). Raises BadInput E031 if the id was used for something else."""
+        event_id = observation.event_id
+        known = self.seen.get(event_id) or self.parts.recent.known(event_id) or self.uow.observations.known(event_id)
+        if known is not None and known != observation.content_hash:
             raise BadInput(Code.DUPLICATE_CONFLICT, "this event_id was used for something else", where="event_id")
-        _check_stock(uow, observation)
-    except BadInput as error:
-        return _refuse(sender, envelope, raw, error)
-    seen[observation.event_id] = observation.content_hash
-    return Accepted(observation=observation)
+        return known is not None
 
 
 def _refuse(sender: Sender, envelope: Mapping[str, Any], raw: bytes, error: BadInput) -> Refused:

@@ -81,7 +81,7 @@ class LiveStream:
     def __init__(
         self, url: str, *, stream: str = STREAM, max_length: int = 10_000, queue_length: int = 256, replay_limit: int = 500
     ) -> None:
-        self._redis: Redis = Redis.from_url(
+        self._redis: Any = Redis.from_url(
             url, protocol=2, socket_connect_timeout=3, socket_timeout=15, health_check_interval=10, decode_responses=False
         )
         self._stream = stream

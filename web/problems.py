@@ -99,7 +99,7 @@ def _problem(status: int, code: ProblemCode, detail: str = "") -> Problem:
     return Problem(status=status, code=code.value, title=_TITLES[code], detail=detail)
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one answer per branch of the error tree
     """What an error answers."""
     match error:
         case WebError():

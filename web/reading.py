@@ -165,17 +165,26 @@ def find_evidence(uow: UnitOfWork, actor: Actor, evidence_id: str) -> Evidence:
     return evidence
 
 
-def waiting_findings(store: Store, actor: Actor) -> list[tuple[Finding, Merchant]]:
-    """Findings that wait for a person's eyes, of merchants the actor may see; oldest first."""
+def waiting_findings(store: Store, actor: Actor) -> list[tuple[Finding, Merchant, bool]]:
+    """Findings that wait for a person's eyes, of merchants the actor may see; oldest first.
+
+    Returns:
+        The finding, its merchant, and whether one person has confirmed it already and a second one must (domain.md F.3).
+    """
     with store.reading() as uow:
         found = uow.findings.in_state(FindingState.REVIEW, limit=500)
         merchants = {uscc: uow.merchants.get(uscc) for uscc in {finding.uscc for finding in found}}
+        halfway = {finding.id for finding in found if _is_halfway(uow.audit.of("finding", finding.id))}
     waiting = []
     for finding in sorted(found, key=lambda item: item.detected_at):
         merchant = merchants[finding.uscc]
         if merchant is not None and actor.may_see(uscc=merchant.uscc, region=merchant.region):
-            waiting.append((finding, merchant))
+            waiting.append((finding, merchant, finding.id in halfway))
     return waiting
+
+
+def _is_halfway(steps: Sequence[AuditEntry]) -> bool:
+    return any(step.from_state == step.to_state == FindingState.REVIEW for step in steps)
 
 
 def find_finding(uow: UnitOfWork, actor: Actor, finding_id: str) -> Finding:

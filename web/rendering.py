@@ -1,6 +1,6 @@
 """Pages from templates: one Jinja environment per language, everything escaped, no script in the markup.
 
-``Page`` is made before anything is read from the store, so that the live stream it names begins no later than what the page shows.
+``Page`` is made before anything is read from the store: the live stream it names begins no later than what the page shows.
 """
 
 from __future__ import annotations

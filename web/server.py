@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 from types import FrameType
 
@@ -19,9 +20,16 @@ from web.parts import Parts
 class Server(uvicorn.Server):
     """uvicorn that ends live streams first, and leaves signals to the process it runs in."""
 
-    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+    def __init__(self, config: uvicorn.Config, parts: Parts, opened: asyncio.Event) -> None:
         super().__init__(config)
         self._parts = parts
+        self._opened = opened
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the port, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._opened.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -62,14 +70,10 @@ async def serve(app: FastAPI, host: str, port: int, *, stop: asyncio.Event, star
         lifespan="on",
         server_header=False,
     )
-    server = Server(config, app.state.parts)
+    server = Server(config, app.state.parts, started or asyncio.Event())
     serving = asyncio.create_task(server.serve(), name="web-server")
     stopping = asyncio.create_task(stop.wait(), name="web-stop")
     try:
-        while started is not None and not server.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if started is not None and server.started:
-            started.set()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.stop()

@@ -59,7 +59,8 @@ def read_findings(identity: Official, parts: Wired, state: str = "review") -> di
     """Findings that wait for a person, oldest first."""
     if state != "review":
         raise BadInput(Code.FIELD, "only review can be listed", where="state", hint="state=review")
-    return {"items": [finding_item(finding) for finding, _ in waiting_findings(parts.store, identity.actor)]}
+    found = waiting_findings(parts.store, identity.actor)
+    return {"items": [{**finding_item(finding), "confirmed_once": once} for finding, _, once in found]}
 
 
 @router.post("/findings/{finding_id}/confirm")

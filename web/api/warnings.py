@@ -68,6 +68,7 @@ def detail(parts: Parts, identity: Identity, warning_id: str) -> dict[str, Any]:
 
 @router.get("")
 def read_warnings(
+    *,
     identity: SignedIn,
     parts: Wired,
     state: str | None = None,

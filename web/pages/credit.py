@@ -102,11 +102,11 @@ def doable(actor: Actor, deduction: Deduction, now: datetime) -> frozenset[str]:
     can: set[str] = set()
     if actor.role is Role.MERCHANT and state is DeductionState.PROPOSED and now <= deduction.objection_until:
         can.add("object")
-    if actor.role in (Role.INSPECTOR, Role.SUPERVISOR):
-        if state in (DeductionState.PROPOSED, DeductionState.OBJECTED):
-            can.add("withdraw")
-            if now > deduction.objection_until:
-                can.add("confirm")
+    undecided = state in (DeductionState.PROPOSED, DeductionState.OBJECTED)
+    if undecided and actor.role in (Role.INSPECTOR, Role.SUPERVISOR):
+        can.add("withdraw")
+        if now > deduction.objection_until:
+            can.add("confirm")
     if actor.role is Role.SUPERVISOR and state is DeductionState.FINAL and actor.id != deduction.confirmed_by:
         can.add("reverse")
     return frozenset(can)
@@ -180,9 +180,9 @@ def read_merchants(page: Paged, identity: Official, parts: Wired) -> HTMLRespons
 
 @router.post("/deductions/{deduction_id}/{verb}")
 def change_deduction(
+    *,
     deduction_id: str,
     verb: str,
-    page: Paged,
     identity: SignedIn,
     parts: Wired,
     note: Annotated[str, Form(max_length=2000)] = "",

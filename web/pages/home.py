@@ -90,7 +90,7 @@ def card_context(page: Page, identity: Identity, one: Shown) -> dict[str, Any]:
 
 
 @router.get("/")
-def home(page: Paged, parts: Wired, view: str = "open", level: str = "", merchant: str = "") -> Response:
+def home(page: Paged, view: str = "open", level: str = "", merchant: str = "") -> Response:
     """The first page; whoever is not signed in goes to the sign-in."""
     identity = page.identity
     if identity is None:

@@ -36,6 +36,7 @@ def ask(page: Paged, following: str = "/") -> Response:
 
 @router.post("/sign-in", dependencies=[Depends(auth.same_site)])
 def sign_in(
+    *,
     request: Request,
     page: Paged,
     parts: Wired,

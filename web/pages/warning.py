@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from alerts.lifecycle import FROM, MAY, Command
-from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, Unavailable
+from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, NotFound, Unavailable
+from domain.parties import Actor
 from domain.time import SHANGHAI, local
 from domain.warnings import AuditEntry, Warning
 from web import commands
 from web.auth import Identity, SignedIn
 from web.pages.clocks import closing, rectifying
-from web.parts import Wired
+from web.parts import Parts, Wired
 from web.problems import problem_of
 from web.reading import Told, tell
 from web.rendering import Page, Paged
@@ -106,43 +108,64 @@ def _instant(text: str) -> datetime:
         raise BadInput(Code.FIELD, "a date and time is required", where="until") from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """The form of whichever button was pressed."""
+
+    note: str = ""
+    ok: bool = False
+    until: str = ""
+    token: str = ""
+    photos: Sequence[UploadFile] = ()
+
+
+def filled(
+    *,
+    note: Annotated[str, Form(max_length=NOTE)] = "",
+    ok: Annotated[str, Form(max_length=8)] = "",
+    until: Annotated[str, Form(max_length=40)] = "",
+    token: Annotated[str, Form(max_length=80)] = "",
+    photos: Annotated[list[UploadFile] | None, File()] = None,
+) -> Filled:
+    """Read the form."""
+    return Filled(note=note, ok=ok == "yes", until=until, token=token, photos=photos or ())
+
+
+Act: TypeAlias = Callable[[Parts, Actor, str, Filled], object]
+ACTS: Mapping[str, Act] = MappingProxyType(
+    {
+        "acknowledge": lambda parts, actor, id_, _: commands.acknowledge(parts, actor, id_),
+        "start": lambda parts, actor, id_, _: commands.start(parts, actor, id_),
+        "submit": lambda parts, actor, id_, form: commands.submit(
+            parts, actor, id_, note=form.note, uploads=form.photos, token=form.token
+        ),
+        "verify": lambda parts, actor, id_, form: commands.verify(parts, actor, id_, ok=form.ok, note=form.note),
+        "dismiss": lambda parts, actor, id_, form: commands.dismiss(parts, actor, id_, reason=commands.grounds(form.note)),
+        "file_case": lambda parts, actor, id_, form: commands.file_case(parts, actor, id_, reason=commands.grounds(form.note)),
+        "control": lambda parts, actor, id_, form: commands.control(
+            parts, actor, id_, until=_instant(form.until), note=commands.grounds(form.note)
+        ),
+        "extend": lambda parts, actor, id_, form: commands.extend(parts, actor, id_, until=_instant(form.until)),
+        "reopen": lambda parts, actor, id_, form: commands.reopen(parts, actor, id_, reason=commands.grounds(form.note)),
+    }
+)
+
+
 @router.post("/warnings/{warning_id}/{verb}")
 def act(
+    *,
     warning_id: str,
     verb: str,
     page: Paged,
     identity: SignedIn,
     parts: Wired,
-    note: Annotated[str, Form(max_length=NOTE)] = "",
-    ok: Annotated[str, Form()] = "",
-    until: Annotated[str, Form(max_length=40)] = "",
-    token: Annotated[str, Form(max_length=80)] = "",
-    photos: Annotated[list[UploadFile] | None, File()] = None,
+    form: Annotated[Filled, Depends(filled)],
 ) -> Response:
     """A button of the page. What is refused is said on the page itself."""
-    actor = identity.actor
+    if verb not in ACTS:
+        raise NotFound(f"no command {verb[:40]!r}")
     try:
-        match verb:
-            case "acknowledge":
-                commands.acknowledge(parts, actor, warning_id)
-            case "start":
-                commands.start(parts, actor, warning_id)
-            case "submit":
-                commands.submit(parts, actor, warning_id, note=note, uploads=photos or [], token=token)
-            case "verify":
-                commands.verify(parts, actor, warning_id, ok=ok == "yes", note=note)
-            case "dismiss":
-                commands.dismiss(parts, actor, warning_id, reason=commands.grounds(note))
-            case "file_case":
-                commands.file_case(parts, actor, warning_id, reason=commands.grounds(note))
-            case "control":
-                commands.control(parts, actor, warning_id, until=_instant(until), note=note)
-            case "extend":
-                commands.extend(parts, actor, warning_id, until=_instant(until))
-            case "reopen":
-                commands.reopen(parts, actor, warning_id, reason=commands.grounds(note))
-            case _:
-                raise BadInput(Code.FIELD, f"no command {verb[:40]!r}", where="verb")
+        ACTS[verb](parts, identity.actor, warning_id, form)
     except (IllegalTransition, Conflict, Forbidden, BadInput, Unavailable) as error:
         problem = problem_of(error)
         return warning_page(page, identity, warning_id, problem=problem.code, detail=problem.where, status=problem.status)

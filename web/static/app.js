@@ -30,8 +30,8 @@ function tick() {
     const over = left < 0;
     const seconds = Math.floor(Math.abs(left) / 1000);
     clock.querySelector(".digits").textContent =
-      `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-    clock.querySelector(".sign").hidden = !over;
+      `${over ? "−" : ""}${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+    clock.nextElementSibling.querySelector(".sign").hidden = !over;
     clock.classList.toggle("is-over", over);
     clock.classList.toggle("is-soon", !over && left < Number(clock.dataset.total) * 250);
   }

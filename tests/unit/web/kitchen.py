@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 from PIL import Image, ImageDraw
 
 import configs
@@ -23,7 +24,7 @@ from domain.parties import BusinessForm, Device, Merchant, Role, User
 from domain.rules import Level
 from domain.time import format_instant
 from store import open_media, open_store
-from web import Intake, LiveStream, WebSettings, create_app, hash_password, translator
+from web import Intake, LiveStream, WebSettings, create_app, translator
 
 MERCHANT = "92330211MA2ABC125M"
 OTHER = "92330225MA2XHK067M"
@@ -60,7 +61,8 @@ def make_database(directory: Path) -> Path:
     """A migrated database with everybody registered, to be copied."""
     store = open_store(f"sqlite:///{directory}/kitchen.db")
     store.migrate()
-    hashes = {login: hash_password(password) for login, password in PASSWORDS.items()}
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # real argon2, weak on purpose: tests sign in often
+    hashes = {login: cheap.hash(password) for login, password in PASSWORDS.items()}
     demo = configs.load(demo_directory())
     office = Office(
         store,

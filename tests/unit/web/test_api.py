@@ -1,0 +1,323 @@
+"""The API as others build on it: fields, statuses, who may see and do what."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.time import parse_instant
+from tests.unit.web.kitchen import MERCHANT, OTHER, PASSWORDS, START, Kitchen, photo
+
+LIST_FIELDS = {
+    "id",
+    "merchant",
+    "level",
+    "violation_code",
+    "class",
+    "state",
+    "raised_at",
+    "notified_at",
+    "rectify_by",
+    "close_by",
+    "evidence",
+    "why",
+}
+
+
+async def test_a_session_gives_a_cookie_and_a_token_and_ends_when_it_is_deleted(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        answer = await client.post("/api/v1/session", json={"user": "merchant", "password": PASSWORDS["merchant"]})
+        assert answer.status_code == 201
+        token, csrf = answer.json()["token"], answer.json()["csrf"]
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert len(token) >= 43, "256 bits in base64url"
+        assert (await client.get("/api/v1/session")).json()["login"] == "merchant"
+        assert (await client.delete("/api/v1/session", headers={"X-CSRF-Token": csrf})).status_code == 204
+        assert (await client.get("/api/v1/session", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+
+
+async def test_the_store_keeps_no_token(kitchen: Kitchen) -> None:
+    token = await kitchen.token("merchant")
+    assert token.encode() not in (kitchen.directory / "kitchen.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("merchant", "wrong"), ("nobody", "merchant-demo"), ("MERCHANT ", "merchant-demo")],
+    ids=["a wrong password", "an unknown login", "a login with a space"],
+)
+async def test_a_refused_sign_in_does_not_say_what_was_wrong(kitchen: Kitchen, user: str, password: str) -> None:
+    async with kitchen.client() as client:
+        answer = await client.post("/api/v1/session", json={"user": user, "password": password})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "SIGN_IN_REFUSED"
+
+
+async def test_after_five_failures_even_the_right_password_waits_until_the_window_has_passed(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        for _ in range(5):
+            assert (await client.post("/api/v1/session", json={"user": "merchant", "password": "no"})).status_code == 401
+        right = {"user": "merchant", "password": PASSWORDS["merchant"]}
+        limited = await client.post("/api/v1/session", json=right)
+        assert limited.status_code == 429
+        assert int(limited.headers["retry-after"]) <= 301
+        kitchen.clock.forward(minutes=5, seconds=1)
+        assert (await client.post("/api/v1/session", json=right)).status_code == 201
+
+
+async def test_a_session_is_over_after_its_length(kitchen: Kitchen) -> None:
+    client = await kitchen.bearer("merchant")
+    kitchen.clock.forward(days=6, hours=23)
+    assert (await client.get("/api/v1/warnings")).status_code == 200
+    kitchen.clock.forward(hours=2)
+    assert (await client.get("/api/v1/warnings")).json()["code"] == "NOT_SIGNED_IN"
+
+
+async def test_a_cookie_alone_changes_nothing(kitchen: Kitchen) -> None:
+    warning = kitchen.raise_camera()
+    async with kitchen.client() as client:
+        signed = await client.post("/api/v1/session", json={"user": "merchant", "password": PASSWORDS["merchant"]})
+        refused = await client.post(f"/api/v1/warnings/{warning}/acknowledge", json={})
+        assert (refused.status_code, refused.json()["code"]) == (403, "CSRF")
+        wrong = await client.post(f"/api/v1/warnings/{warning}/acknowledge", json={}, headers={"X-CSRF-Token": "x"})
+        assert wrong.status_code == 403
+        right = {"X-CSRF-Token": signed.json()["csrf"]}
+        assert (await client.post(f"/api/v1/warnings/{warning}/acknowledge", json={}, headers=right)).status_code == 200
+
+
+async def test_a_sign_in_sent_by_another_site_is_refused(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        answer = await client.post(
+            "/sign-in",
+            data={"user": "merchant", "password": PASSWORDS["merchant"]},
+            headers={"Sec-Fetch-Site": "cross-site"},
+        )
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+async def test_the_list_has_the_fields_others_rely_on(kitchen: Kitchen) -> None:
+    kitchen.raise_camera()
+    client = await kitchen.bearer("inspector")
+    answer = (await client.get("/api/v1/warnings", params={"state": "open", "merchant": "", "level": ""})).json()
+    assert set(answer) == {"items", "next"}
+    (item,) = answer["items"]
+    assert set(item) >= LIST_FIELDS
+    assert set(item["evidence"][0]) >= {"id", "url", "sha256", "kind"}
+    assert item["close_by"].endswith("+08:00")
+    assert (parse_instant(item["close_by"], "close_by") - START).total_seconds() == 24 * 3600
+    detail = (await client.get(f"/api/v1/warnings/{item['id']}")).json()
+    assert [step["to"] for step in detail["history"]] == ["raised"], "an inspector's look is no delivery"
+
+
+async def test_the_cursor_walks_through_every_warning_once(kitchen: Kitchen) -> None:
+    raised = {kitchen.raise_expired(lot=f"L{number}") for number in range(5)}
+    client = await kitchen.bearer("inspector")
+    seen, cursor = [], ""
+    while True:
+        page = (await client.get("/api/v1/warnings", params={"limit": 2, "cursor": cursor})).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if not cursor:
+            break
+    assert len(seen) == 5
+    assert set(seen) == raised
+
+
+async def test_a_filter_that_does_not_exist_is_refused(kitchen: Kitchen) -> None:
+    client = await kitchen.bearer("inspector")
+    for query in ("state=opened", "level=pink"):
+        answer = await client.get(f"/api/v1/warnings?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "E003"), query
+
+
+async def test_the_whole_life_over_the_api(kitchen: Kitchen) -> None:
+    warning = kitchen.raise_expired()
+    merchant, inspector = await kitchen.bearer("merchant"), await kitchen.bearer("inspector")
+    seen = (await merchant.get(f"/api/v1/warnings/{warning}")).json()
+    assert seen["state"] == "notified", "its merchant's opening it is delivery"
+    assert seen["rectify_by"] == "2026-11-20T13:00:00.000+08:00"
+    assert (await merchant.post(f"/api/v1/warnings/{warning}/acknowledge", json={})).json()["state"] == "acknowledged"
+    assert (await merchant.post(f"/api/v1/warnings/{warning}/start", json={})).json()["state"] == "rectifying"
+    kitchen.clock.forward(minutes=30)
+    without = await merchant.post(f"/api/v1/warnings/{warning}/submit", data={"note": "done"})
+    assert (without.status_code, without.json()["code"]) == (422, "E003")
+    files = [("photos", ("a.jpg", photo(), "image/jpeg")), ("photos", ("b.jpg", photo(colour="#fff"), "image/jpeg"))]
+    submitted = (await merchant.post(f"/api/v1/warnings/{warning}/submit", data={"note": "已下架"}, files=files)).json()
+    assert submitted["state"] == "submitted"
+    assert [item["kind"] for item in submitted["evidence"]].count("photo") == 2
+    own = await merchant.post(f"/api/v1/warnings/{warning}/verify", json={"ok": True, "note": ""})
+    assert (own.status_code, own.json()["code"]) == (403, "FORBIDDEN"), "nobody verifies what they submitted"
+    closed = (await inspector.post(f"/api/v1/warnings/{warning}/verify", json={"ok": True, "note": "看过"})).json()
+    assert (closed["state"], closed["disposition"]) == ("closed", "verified")
+    again = await inspector.post(f"/api/v1/warnings/{warning}/dismiss", json={"reason": "late"})
+    assert (again.status_code, again.json()["code"]) == (409, "ILLEGAL_TRANSITION")
+    score = (await merchant.get(f"/api/v1/merchants/{MERCHANT}/score")).json()
+    assert (score["score"], score["score_if_confirmed"], score["grade"], score["month"]) == (100, 85, "blue", "2026-11")
+    (entry,) = (await merchant.get(f"/api/v1/merchants/{MERCHANT}/deductions")).json()["items"]
+    assert {"id", "warning", "violation_code", "points", "state", "why"} <= set(entry)
+    assert (entry["points"], entry["state"], entry["warning"]) == (15, "proposed", warning)
+
+
+async def test_a_deduction_is_final_only_after_the_objection_window_and_by_an_official(kitchen: Kitchen) -> None:
+    warning = kitchen.raise_expired()
+    inspector, merchant = await kitchen.bearer("inspector"), await kitchen.bearer("merchant")
+    await inspector.post(f"/api/v1/warnings/{warning}/file_case", json={"reason": "立案调查"})
+    (entry,) = (await merchant.get(f"/api/v1/merchants/{MERCHANT}/deductions")).json()["items"]
+    path = f"/api/v1/deductions/{entry['id']}"
+    early = await inspector.post(f"{path}/confirm")
+    assert (early.status_code, early.json()["code"]) == (409, "ILLEGAL_TRANSITION")
+    assert (await merchant.post(f"{path}/confirm")).status_code == 403
+    assert (await merchant.post(f"{path}/object", json={"note": ""})).status_code == 422, "an objection says why"
+    assert (await merchant.post(f"{path}/object", json={"note": "标签贴错"})).json()["state"] == "objected"
+    kitchen.clock.forward(days=6)
+    supervisor = await kitchen.bearer("supervisor")
+    assert (await supervisor.post(f"{path}/confirm", json={"note": "异议不成立"})).json()["state"] == "final"
+    merchant = await kitchen.bearer("merchant")
+    assert (await merchant.get(f"/api/v1/merchants/{MERCHANT}/score?month=2026-11")).json()["score"] == 85
+
+
+FOREIGN = (
+    ("GET", "/api/v1/warnings/{warning}"),
+    ("POST", "/api/v1/warnings/{warning}/acknowledge"),
+    ("POST", "/api/v1/warnings/{warning}/submit"),
+    ("GET", "/api/v1/evidence/{evidence}"),
+    ("GET", "/api/v1/merchants/{merchant}/score"),
+    ("GET", "/api/v1/merchants/{merchant}/deductions"),
+    ("GET", "/warnings/{warning}"),
+    ("GET", "/fragments/warnings/{warning}"),
+    ("GET", "/merchants/{merchant}"),
+)
+
+
+@pytest.mark.parametrize("login", ["neighbour", "faraway"])
+@pytest.mark.parametrize(("method", "path"), FOREIGN)
+async def test_what_one_may_not_know_of_is_not_found(kitchen: Kitchen, login: str, method: str, path: str) -> None:
+    warning = kitchen.raise_camera()
+    with kitchen.store.reading() as uow:
+        evidence = uow.evidence.of(warning)[0].id
+    address = path.format(warning=warning, evidence=evidence, merchant=MERCHANT)
+    client = await kitchen.bearer(login)
+    answer = await client.request(method, address)
+    assert answer.status_code == 404, answer.text
+    client = await kitchen.bearer("inspector")
+    seen = await client.request(method, address)
+    assert seen.status_code in (200, 403, 422), "the same address exists for those who may know of it"
+
+
+async def test_a_list_holds_only_what_the_reader_may_see(kitchen: Kitchen) -> None:
+    own, other = kitchen.raise_camera(), kitchen.raise_expired(uscc=OTHER)
+    expected = {"merchant": {own}, "inspector": {own}, "neighbour": {other}, "faraway": {other}, "supervisor": {own, other}}
+    for login, ids in expected.items():
+        client = await kitchen.bearer(login)
+        items = (await client.get("/api/v1/warnings")).json()["items"]
+        assert {item["id"] for item in items} == ids, login
+    client = await kitchen.bearer("merchant")
+    assert (await client.get("/api/v1/warnings", params={"merchant": OTHER})).json()["items"] == []
+
+
+async def test_evidence_comes_with_its_type_and_is_not_sent_twice(kitchen: Kitchen) -> None:
+    warning = kitchen.raise_camera()
+    client = await kitchen.bearer("merchant")
+    (item,) = (await client.get(f"/api/v1/warnings/{warning}")).json()["evidence"]
+    answer = await client.get(item["url"])
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.content.startswith(b"\xff\xd8")
+    assert (await client.get(item["url"], headers={"If-None-Match": answer.headers["etag"]})).status_code == 304
+    async with kitchen.client() as stranger:
+        assert (await stranger.get(item["url"])).status_code == 401
+
+
+async def test_a_photo_that_is_none_is_refused(kitchen: Kitchen) -> None:
+    warning = kitchen.raise_camera()
+    client = await kitchen.bearer("merchant")
+    files = {"photos": ("evil.jpg", b"<script>alert(1)</script>", "image/jpeg")}
+    answer = await client.post(f"/api/v1/warnings/{warning}/submit", data={"note": ""}, files=files)
+    assert (answer.status_code, answer.json()["code"]) == (400, "E001")
+    assert (await client.get(f"/api/v1/warnings/{warning}")).json()["state"] == "notified"
+
+
+async def test_the_same_submission_told_twice_counts_once(kitchen: Kitchen) -> None:
+    warning = kitchen.raise_camera()
+    client = await kitchen.bearer("merchant")
+    page = (await client.get(f"/warnings/{warning}")).text
+    assert 'name="token"' in page
+    files = {"photos": ("a.jpg", photo(), "image/jpeg")}
+    for _ in range(2):
+        await client.post(f"/warnings/{warning}/submit", data={"note": "", "token": "one-token"}, files=files)
+    detail = (await client.get(f"/api/v1/warnings/{warning}")).json()
+    assert [step["to"] for step in detail["history"]].count("submitted") == 1
+
+
+async def test_the_review_queue_is_for_officials_and_confirming_raises(kitchen: Kitchen) -> None:
+    kitchen.raise_camera(class_="no_hat", automatic=False)
+    merchant, inspector = await kitchen.bearer("merchant"), await kitchen.bearer("inspector")
+    assert (await merchant.get("/api/v1/findings", params={"state": "review"})).status_code == 403
+    (finding,) = (await inspector.get("/api/v1/findings", params={"state": "review"})).json()["items"]
+    assert (await inspector.get(finding["evidence"][0]["url"])).headers["content-type"] == "image/jpeg"
+    faraway = await kitchen.bearer("faraway")
+    assert (await faraway.post(f"/api/v1/findings/{finding['id']}/confirm")).status_code == 404
+    assert (await inspector.post(f"/api/v1/findings/{finding['id']}/confirm")).json()["state"] == "raised"
+    assert len((await merchant.get("/api/v1/warnings")).json()["items"]) == 1
+
+
+async def test_a_rodent_needs_two_persons(kitchen: Kitchen) -> None:
+    finding = kitchen.raise_camera(class_="rodent", automatic=False)
+    inspector, supervisor = await kitchen.bearer("inspector"), await kitchen.bearer("supervisor")
+    assert (await inspector.post(f"/api/v1/findings/{finding}/confirm")).json()["state"] == "review"
+    (item,) = (await supervisor.get("/api/v1/findings")).json()["items"]
+    assert item["confirmed_once"] is True
+    assert (await supervisor.post(f"/api/v1/findings/{finding}/confirm")).json()["state"] == "raised"
+
+
+async def test_a_push_subscription_belongs_to_whoever_made_it(kitchen: Kitchen) -> None:
+    keys = {"p256dh": "B" * 87, "auth": "a" * 22}
+    wire = {"endpoint": "https://push.example.org/abc", "expirationTime": None, "keys": keys}
+    merchant, inspector = await kitchen.bearer("merchant"), await kitchen.bearer("inspector")
+    assert (await merchant.get("/api/v1/push/key")).status_code == 404, "this site has no Web Push"
+    assert (await merchant.post("/api/v1/push/subscription", json=wire)).status_code == 201
+    assert (await merchant.post("/api/v1/push/subscription", json=wire)).status_code == 201
+    assert len((await merchant.get("/api/v1/push/subscription")).json()["items"]) == 1
+    gone = {"endpoint": wire["endpoint"]}
+    assert (await inspector.request("DELETE", "/api/v1/push/subscription", json=gone)).status_code == 204
+    assert len((await merchant.get("/api/v1/push/subscription")).json()["items"]) == 1
+    assert (await merchant.request("DELETE", "/api/v1/push/subscription", json=gone)).status_code == 204
+    assert (await merchant.get("/api/v1/push/subscription")).json()["items"] == []
+    inward = {**wire, "endpoint": "http://127.0.0.1/hook"}
+    assert (await merchant.post("/api/v1/push/subscription", json=inward)).json()["code"] == "E003"
+
+
+async def test_health_readiness_metrics_and_openapi_answer_without_a_session(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok", "now": "2026-11-20T11:00:00.000+08:00"}
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503, "nothing listens where Redis should be"
+        assert ready.json()["checks"]["database"] == "ok"
+        await client.get("/api/v1/warnings/one")
+        numbers = (await client.get("/metrics")).text
+        assert 'kitchen_web_requests_total{method="GET",route="/api/v1/warnings/{warning_id}",status="401"}' in numbers
+        paths = (await client.get("/openapi.json")).json()["paths"]
+    assert {
+        "/api/v1/session",
+        "/api/v1/observations",
+        "/api/v1/warnings",
+        "/api/v1/warnings/{warning_id}/submit",
+        "/api/v1/live",
+    } <= set(paths)
+
+
+async def test_problems_have_a_code_and_pages_have_words(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        problem = await client.get("/api/v1/nothing")
+        assert (problem.status_code, problem.json()["code"]) == (404, "NOT_FOUND")
+        assert problem.headers["content-type"] == "application/problem+json"
+        page = await client.get("/nothing")
+        assert page.status_code == 404
+        assert "没有找到" in page.text
+        invalid = await client.post("/api/v1/session", json={"user": "x"})
+        assert (invalid.status_code, invalid.json()["code"]) == (422, "INVALID_REQUEST")
+        large = await client.post("/api/v1/session", content=b"x" * 1_100_000)
+        assert (large.status_code, large.json()["code"]) == (413, "TOO_LARGE")
