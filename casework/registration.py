@@ -48,7 +48,8 @@ def register(uow: UnitOfWork, roll: Roll, password_hashes: Mapping[str, str], no
         roll: who is configured.
         password_hashes: argon2 hashes by login, for users that have none yet.
     """
-    merchants, devices, users = tuple(roll.merchants), tuple(roll.devices), tuple(roll.users)
+    merchants, devices = tuple(roll.merchants), tuple(roll.devices)
+    users = [_as_known(uow, user) for user in roll.users]
     for merchant in merchants:
         uow.merchants.put(merchant)
     revoked = [replace(item, revoked=True) for item in _unnamed(uow.devices.list(), devices) if not item.revoked]
@@ -75,6 +76,12 @@ def tell(uow: UnitOfWork, now: datetime) -> None:
         tell_register(uow, *merchant_record(merchant), now)
     for device in uow.devices.list():
         tell_register(uow, *device_record(device), now)
+
+
+def _as_known(uow: UnitOfWork, user: User) -> User:
+    """A person is known by the login: whoever signed in with it before stays the same user, whatever id the files derive."""
+    known = uow.users.by_login(user.login)
+    return user if known is None else replace(user, id=known[0].id)
 
 
 def _put_user(uow: UnitOfWork, user: User, password_hash: str | None) -> None:

@@ -1,0 +1,139 @@
+"""What the office promises on every database, above all when several of them work on it at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar
+
+from casework.office import Office
+from domain.deductions import DeductionState
+from domain.errors import Conflict, IllegalTransition, KitchenError
+from domain.events import Event, EventName, Lane
+from domain.warnings import State
+from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, SUPERVISOR, USCC, Scene, photo
+
+T = TypeVar("T")
+
+
+def _offices(scene: Scene, count: int, ask: Callable[[Office], T]) -> list[T | KitchenError]:
+    """Ask as many offices the same thing at once."""
+    return _at_once([partial(ask, scene.another_office()) for _ in range(count)])
+
+
+def _at_once(actions: Sequence[Callable[[], T]]) -> list[T | KitchenError]:
+    """Run every action in a thread of its own, all let go at the same moment."""
+    gate = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], T]) -> T | KitchenError:
+        gate.wait(10)
+        try:
+            return action()
+        except KitchenError as error:
+            return error
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(run, actions))
+
+
+def test_a_whole_life_ends_in_the_score(scene: Scene) -> None:
+    warning = scene.expired_sale()
+    scene.office.delivered(warning.id, scene.later(minutes=1))
+    scene.office.acknowledge(warning.id, MERCHANT, scene.later(minutes=1))
+    scene.office.submit(warning.id, MERCHANT, "下架", [photo()], scene.later(minutes=1), token="t")
+    closed = scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.later(minutes=1))
+    assert closed.deduction is not None
+    assert closed.deduction.points == Decimal("15.0")
+    scene.office.confirm_deduction(closed.deduction.id, SUPERVISOR, closed.deduction.objection_until + timedelta(hours=1))
+    assert scene.office.score(USCC, "2026-11").score == 85
+    with scene.store.reading() as uow:
+        assert uow.audit.verify() == 7
+
+
+def test_two_offices_that_raise_from_the_same_sighting_at_once_raise_one_warning(scene: Scene) -> None:
+    for round_ in range(5):
+        subject = f"cam-0a1b2c3d/zone{round_}"
+        findings = [scene.finding(at=scene.now + timedelta(seconds=s), subject=subject) for s in range(4)]
+        now = scene.later(minutes=1)
+        results = _at_once([partial(scene.another_office().take_finding, finding, now) for finding in findings])
+        told = [event.name for result in results if isinstance(result, list) for event in result]
+        assert sorted(told) == [EventName.WARNING_ATTACHED] * 3 + [EventName.WARNING_RAISED]
+        (warning,) = [item for item in scene.warnings() if item.subject == subject]
+        assert len(scene.evidence(warning.id)) == 4
+
+
+def test_one_finding_given_to_two_offices_at_once_counts_once(scene: Scene) -> None:
+    finding = scene.finding()
+    results = _offices(scene, 4, lambda o: o.take_finding(finding, scene.now))
+    assert sorted(len(result) for result in results if isinstance(result, list)) == [0, 0, 0, 1]
+    warning = scene.only_warning()
+    assert (warning.version, len(scene.evidence(warning.id)), len(scene.audit(warning.id))) == (1, 1, 1)
+
+
+def test_the_same_batch_of_facts_taken_by_two_workers_at_once_counts_once(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(qty_g=100_000), scene.now)
+    sales = [scene.weighing() for _ in range(20)]
+    results = _offices(scene, 3, lambda o: o.take_observations(sales, scene.now))
+    stored = [
+        event.name
+        for result in results
+        if isinstance(result, list)
+        for item in result
+        if isinstance(item, list)
+        for event in item
+        if event.name is EventName.OBSERVATION_STORED
+    ]
+    assert len(stored) == 20
+    assert scene.batch_of("L1").qty_g == 100_000 - 20 * 500
+
+
+def test_two_inspectors_who_decide_at_once_the_first_wins(scene: Scene) -> None:
+    warning = scene.submitted()
+    results = _at_once(
+        [
+            lambda: scene.another_office().verify(warning.id, INSPECTOR, ok=True, note="", now=scene.now),
+            lambda: scene.another_office().dismiss(warning.id, COLLEAGUE, "误报", scene.now),
+        ]
+    )
+    refused = [result for result in results if isinstance(result, KitchenError)]
+    assert len(refused) == 1
+    assert isinstance(refused[0], IllegalTransition | Conflict)
+    assert len(scene.audit(warning.id)) == 4
+    standing = [entry for entry in scene.deductions() if entry.state is DeductionState.PROPOSED]
+    assert len(standing) == (1 if scene.warning(warning.id).state is State.CLOSED else 0)
+
+
+def test_two_sweeps_at_once_charge_once(scene: Scene) -> None:
+    for number in range(6):
+        warning = scene.raised(subject=f"cam-0a1b2c3d/{number}", rule="fire", class_="fire", violation_code="CV16")
+        scene.office.delivered(warning.id, scene.now)
+    scene.later(hours=25)
+    _offices(scene, 3, lambda o: o.sweep(scene.now))
+    while scene.office.sweep(scene.now).warnings:
+        continue
+    assert scene.office.audit_deadlines(scene.now) == 0
+    entries = scene.deductions()
+    assert len(entries) == len({entry.warning_id for entry in entries}) == 6
+    with scene.store.reading() as uow:
+        uow.audit.verify()
+
+
+def test_a_delivery_confirmed_by_two_channels_at_once_starts_the_limit_once(scene: Scene) -> None:
+    warning = scene.raised()
+    results = _offices(scene, 4, lambda o: o.delivered(warning.id, scene.now))
+    events: list[Event] = [event for result in results if not isinstance(result, KitchenError) for event in result.events]
+    assert [event.name for event in events] == [EventName.WARNING_NOTIFIED]
+    keys = [item.key for item in scene.outbox(Lane.KAFKA) if item.key.startswith("warning.notified")]
+    assert len(keys) == 1
+
+
+def test_the_refused_of_a_batch_leave_no_trace(scene: Scene) -> None:
+    good = scene.weighing()
+    results = scene.office.take_observations([scene.move("NEW", "in_store", "on_sale", 1), good], scene.now)
+    assert isinstance(results[0], KitchenError)
+    with scene.store.reading() as uow:
+        assert uow.observations.count() == 1

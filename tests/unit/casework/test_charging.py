@@ -1,0 +1,180 @@
+"""Deductions: proposed once per fact, never final by themselves (domain.md section 0.3, C.4, F.1, F.2)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.deductions import DeductionState
+from domain.errors import Forbidden, IllegalTransition, NotFound
+from domain.events import EventName, Lane
+from tests.unit.casework.scene import (
+    COLLEAGUE,
+    FAR_INSPECTOR,
+    INSPECTOR,
+    MERCHANT,
+    STRANGER,
+    SUPERVISOR,
+    USCC,
+    Scene,
+    photo,
+)
+
+
+def _closed(scene: Scene, **finding: object) -> str:
+    warning = scene.submitted(**finding)
+    scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.now)
+    return warning.id
+
+
+def test_a_confirmed_camera_warning_costs_its_class(scene: Scene) -> None:
+    _closed(scene)
+    (entry,) = scene.deductions()
+    assert (entry.violation_code, entry.points, entry.month) == ("CV10", Decimal("1.0"), "2026-11")
+
+
+def test_at_most_three_of_a_class_are_counted_per_camera_and_day(scene: Scene) -> None:
+    for number in range(5):
+        scene.later(minutes=11)
+        _closed(scene, subject=f"cam-0a1b2c3d/zone{number}", zone=f"zone{number}")
+    assert sum(entry.points for entry in scene.deductions()) == 3
+    scene.later(days=1)
+    _closed(scene)
+    assert sum(entry.points for entry in scene.deductions()) == 4, "the next day counts anew"
+
+
+def test_a_merchant_who_does_nothing_is_charged_with_the_overdue_part_when_both_clocks_have_passed(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=13))
+    assert scene.deductions() == [], "rectify_by alone has passed"
+    report = scene.office.sweep(scene.later(hours=12))
+    assert EventName.DEDUCTION_PROPOSED in [event.name for event in report.events]
+    (entry,) = scene.deductions()
+    assert (entry.points, entry.components["overdue"]) == (Decimal("1.5"), "0.5")
+    scene.office.sweep(scene.later(hours=1))
+    assert len(scene.deductions()) == 1
+
+
+def test_closing_after_that_charges_nothing_more(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=25))
+    scene.office.submit(warning.id, MERCHANT, "", [photo()], scene.later(hours=1))
+    scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.later(hours=1))
+    assert len(scene.deductions()) == 1
+
+
+def test_a_merchant_who_submitted_in_time_is_not_charged_for_a_late_regulator(scene: Scene) -> None:
+    scene.submitted()
+    report = scene.office.sweep(scene.later(hours=30))
+    assert EventName.CLOSURE_OVERDUE in [event.name for event in report.events]
+    assert scene.deductions() == []
+
+
+def test_a_merchant_who_was_never_told_is_not_charged(scene: Scene) -> None:
+    scene.raised()
+    scene.office.sweep(scene.later(hours=30))
+    assert scene.deductions() == []
+
+
+def test_a_dismissal_takes_the_proposal_back(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=25))
+    scene.office.dismiss(warning.id, INSPECTOR, "是顾客的导盲犬", scene.later(hours=1))
+    (entry,) = scene.deductions()
+    assert (entry.state, entry.note) == (DeductionState.WITHDRAWN, "dismiss: 是顾客的导盲犬")
+    assert [step.to_state for step in scene.audit(entry.id, "deduction")] == ["proposed", "withdrawn"]
+    assert scene.office.score(USCC, "2026-11").score_if_confirmed == 100
+
+
+def test_a_final_entry_waits_for_a_person_when_its_warning_is_reopened(scene: Scene) -> None:
+    warning_id = _closed(scene)
+    (entry,) = scene.deductions()
+    after_window = entry.objection_until + timedelta(hours=1)
+    scene.office.confirm_deduction(entry.id, COLLEAGUE, after_window)
+    scene.office.reopen(warning_id, INSPECTOR, "新证据", after_window)
+    assert [known.state for known in scene.deductions()] == [DeductionState.FINAL]
+    scene.office.reverse_deduction(entry.id, SUPERVISOR, "误判", after_window)
+    assert scene.office.score(USCC, "2026-11").score == 100
+
+
+def test_the_same_lot_is_charged_once_in_a_month(scene: Scene) -> None:
+    first = scene.expired_sale()
+    scene.office.file_case(first.id, INSPECTOR, "案", scene.later(minutes=1))
+    scene.later(minutes=1)
+    scene.office.take_observation(scene.weighing(), scene.now)
+    (second,) = scene.warnings(state="open")
+    filed = scene.office.file_case(second.id, INSPECTOR, "案", scene.later(minutes=1))
+    assert filed.deduction is None
+    assert len(scene.deductions()) == 1
+
+
+def test_a_second_lot_in_the_month_costs_half_as_much_again(scene: Scene) -> None:
+    for lot in ("L1", "L2"):
+        scene.office.take_observation(scene.batch(lot), scene.now)
+        scene.later(hours=2)
+        scene.office.take_observation(scene.weighing(lot), scene.now)
+        (warning,) = scene.warnings(state="open")
+        scene.office.file_case(warning.id, INSPECTOR, "案", scene.now)
+    assert [entry.points for entry in scene.deductions()] == [Decimal("15.0"), Decimal("22.5")]
+
+
+def test_setting_apart_within_an_hour_of_the_expiry_waives_what_is_waivable(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(state="in_store"), scene.now)
+    scene.office.sweep(scene.later(minutes=61))
+    warning = scene.only_warning()
+    assert warning.violation_code == "XV03"
+    scene.later(minutes=20)
+    scene.office.take_observation(scene.move("L1", "in_store", "quarantined", 5000), scene.now)
+    scene.office.submit(warning.id, MERCHANT, "已隔离", [photo()], scene.later(minutes=5))
+    closed = scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.later(minutes=1))
+    assert closed.deduction is not None
+    assert closed.deduction.points == 0
+    assert Decimal(closed.deduction.components["waived"]) == 5
+
+
+def test_an_objection_is_decided_by_somebody_else(scene: Scene) -> None:
+    _closed(scene)
+    (entry,) = scene.deductions()
+    scene.office.object_deduction(entry.id, MERCHANT, "不是我店的猫", scene.later(hours=1))
+    late = entry.objection_until + timedelta(hours=1)
+    with pytest.raises(Forbidden):
+        scene.office.confirm_deduction(entry.id, INSPECTOR, late)  # verified the warning
+    scene.office.withdraw_deduction(entry.id, SUPERVISOR, "成立", late)
+    assert scene.deductions()[0].state is DeductionState.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    ("actor", "error"),
+    [(STRANGER, NotFound), (FAR_INSPECTOR, NotFound), (MERCHANT, Forbidden)],
+    ids=["another merchant knows of none", "nor does an inspector of elsewhere", "its merchant does not confirm it"],
+)
+def test_who_may_not_decide(scene: Scene, actor: object, error: type[Exception]) -> None:
+    _closed(scene)
+    (entry,) = scene.deductions()
+    with pytest.raises(error):
+        scene.office.confirm_deduction(entry.id, actor, entry.objection_until + timedelta(hours=1))  # type: ignore[arg-type]
+    assert scene.deductions() == [entry]
+
+
+def test_an_objection_after_the_window_is_refused(scene: Scene) -> None:
+    _closed(scene)
+    (entry,) = scene.deductions()
+    with pytest.raises(IllegalTransition):
+        scene.office.object_deduction(entry.id, MERCHANT, "late", entry.objection_until + timedelta(seconds=1))
+
+
+def test_a_deduction_is_told_to_the_ledgers_topic_and_the_live_pages(scene: Scene) -> None:
+    warning_id = _closed(scene)
+    (record,) = [item for item in scene.outbox(Lane.KAFKA) if item.target == "deductions"]
+    assert (record.recipient, record.payload["deduction"]["warning"]) == (USCC, warning_id)
+    assert [item.payload["event"] for item in scene.outbox(Lane.LIVE)][-1] == "deduction.proposed"
+
+
+def test_a_score_of_nobody_is_not_found(scene: Scene) -> None:
+    with pytest.raises(NotFound):
+        scene.office.score("91350100M000100Y43", "2026-11")

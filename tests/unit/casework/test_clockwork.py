@@ -1,0 +1,136 @@
+"""The sweep: marks what has passed, once, whenever it comes (domain.md D.1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from domain.events import EventName
+from domain.time import format_instant
+from tests.unit.casework.scene import HOUR, INSPECTOR, MERCHANT, Scene, photo
+
+
+def test_an_expired_batch_is_found_by_the_clock_alone(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(), scene.now)
+    assert scene.office.sweep(scene.later(minutes=59)).events == ()
+    report = scene.office.sweep(scene.later(minutes=1))
+    assert [event.name for event in report.events] == [EventName.WARNING_RAISED]
+    assert (report.batches, scene.only_warning().violation_code) == (1, "XV04")
+    assert scene.office.sweep(scene.later(seconds=1)).batches == 0
+
+
+def test_reminders_come_at_half_three_quarters_and_the_end_of_the_24_hours(scene: Scene) -> None:
+    scene.raised()
+    told = []
+    for _ in range(26):
+        told += [(event.name, event.data.get("percent")) for event in scene.office.sweep(scene.now).events]
+        scene.later(hours=1)
+    assert told == [
+        (EventName.WARNING_REMINDED, 50),
+        (EventName.WARNING_REMINDED, 75),
+        (EventName.WARNING_REMINDED, 100),
+        (EventName.CLOSURE_OVERDUE, None),
+    ]
+
+
+def test_closing_at_exactly_the_deadline_is_on_time_and_a_moment_later_it_is_not(scene: Scene) -> None:
+    warning = scene.raised()
+    deadline = warning.close_by
+    assert deadline is not None
+    scene.office.sweep(deadline)
+    assert not scene.warning(warning.id).closure_overdue
+    scene.office.sweep(deadline + timedelta(seconds=1))
+    flagged = scene.warning(warning.id)
+    assert (flagged.closure_overdue, flagged.escalation_level) == (True, 2)
+
+
+def test_the_merchants_limit_is_flagged_and_escalates_one_level(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=12))
+    assert not scene.warning(warning.id).rectify_overdue, "exactly at the limit is in time"
+    report = scene.office.sweep(scene.later(seconds=1))
+    assert EventName.RECTIFY_OVERDUE in [event.name for event in report.events]
+    flagged = scene.warning(warning.id)
+    assert (flagged.rectify_overdue, flagged.escalation_level, flagged.closure_overdue) == (True, 1, False)
+
+
+def test_a_sweep_that_slept_marks_everything_once_and_reminds_once(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    report = scene.office.sweep(scene.later(days=3))
+    assert [event.name for event in report.events] == [
+        EventName.RECTIFY_OVERDUE,
+        EventName.WARNING_REMINDED,
+        EventName.CLOSURE_OVERDUE,
+        EventName.DEDUCTION_PROPOSED,
+    ]
+    assert scene.office.sweep(scene.later(seconds=1)).events == ()
+    assert scene.warning(warning.id).close_by == warning.close_by
+
+
+def test_a_closed_warning_is_left_alone(scene: Scene) -> None:
+    warning = scene.submitted()
+    scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.now)
+    assert scene.office.sweep(scene.later(days=3)).warnings == 0
+
+
+def test_a_sweep_is_bounded_and_says_that_more_is_waiting(scene: Scene) -> None:
+    gone = format_instant(scene.now + HOUR)
+    for number in range(5):
+        scene.office.take_observation(scene.batch(f"L{number}", expires_at=gone), scene.now)
+    scene.later(hours=2)
+    assert [(report.batches, report.more) for report in (scene.office.sweep(scene.now, limit=2) for _ in range(4))] == [
+        (2, True),
+        (2, True),
+        (1, False),
+        (0, False),
+    ]
+    assert len(scene.warnings()) == 5
+
+
+def test_the_auditor_sees_what_no_sweep_has_flagged(scene: Scene) -> None:
+    scene.raised()
+    scene.later(hours=25)
+    assert scene.office.audit_deadlines(scene.now) == 1
+    scene.office.sweep(scene.now)
+    assert scene.office.audit_deadlines(scene.now) == 0
+
+
+def test_a_warning_that_cannot_be_charged_holds_up_no_other(scene: Scene) -> None:
+    broken = scene.raised(violation_code="CV99", subject="cam-0a1b2c3d/a")
+    sound = scene.raised(subject="cam-0a1b2c3d/b")
+    for warning in (broken, sound):
+        scene.office.delivered(warning.id, scene.now)
+    report = scene.office.sweep(scene.later(hours=30))
+    assert (report.failed, report.more) == (1, False)
+    assert scene.warning(sound.id).closure_overdue
+    assert scene.warning(broken.id).version == 2, "what failed is undone as a whole, and tried again"
+
+
+def test_an_instant_that_a_changed_rule_moved_does_not_keep_the_sweep_busy(scene: Scene) -> None:
+    warning = scene.raised()
+    with scene.store.writing() as uow:
+        wrong = replace(warning, next_due_at=scene.now, version=2)
+        uow.warnings.save(wrong, expected_version=1)
+        uow.commit()
+    assert scene.office.sweep(scene.later(minutes=1)).warnings == 1
+    assert scene.office.sweep(scene.later(minutes=1)).warnings == 0
+
+
+def test_two_sweeps_at_once_mark_once(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.later(hours=25)
+    first, second = scene.office.sweep(scene.now), scene.another_office().sweep(scene.now)
+    assert len(first.events) == 2
+    assert second.events == ()
+    assert len(scene.audit(warning.id)) == 2
+
+
+def test_the_warning_that_was_handed_in_waits_for_the_regulator_only(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.submit(warning.id, MERCHANT, "", [photo()], scene.later(hours=11))
+    report = scene.office.sweep(scene.later(hours=14))
+    assert EventName.RECTIFY_OVERDUE not in [event.name for event in report.events]
+    assert not scene.warning(warning.id).rectify_overdue

@@ -1,0 +1,264 @@
+"""The relay: everything arrives at least once, in order where order counts, and nothing waits for a slow channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from alerts.channels import Accepted, FailureReason, Message, Rejected, Target
+from casework.notices import Pace
+from casework.relay import Relay
+from domain.errors import Unavailable
+from domain.events import Lane
+from domain.warnings import State
+from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, STAFF, Scene, webhook_route
+
+QUICK = Pace(idle=timedelta(milliseconds=5), attempt=timedelta(seconds=5))
+
+
+@dataclass
+class Phone:
+    """A channel that does as it is told: accept, refuse, hang, or break."""
+
+    name: str = "webpush"
+    refusal: Rejected | Exception | None = None
+    hangs: Callable[[Target], bool] = lambda _: False
+    taken: list[tuple[str, Message]] = field(default_factory=list)
+    tried: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def send(self, message: Message, target: Target) -> Accepted:
+        self.tried += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.hangs(target):
+                await asyncio.Event().wait()
+            await asyncio.sleep(0.01)
+        finally:
+            self.at_once -= 1
+        if self.refusal is not None:
+            raise self.refusal
+        self.taken.append((target.url, message))
+        return Accepted(status=201)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Outside:
+    """The live stream and the log, which may be away."""
+
+    away: set[Lane] = field(default_factory=set)
+    live: list[Mapping[str, Any]] = field(default_factory=list)
+    kafka: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+
+    async def publish_live(self, item: Mapping[str, Any]) -> None:
+        if Lane.LIVE in self.away:
+            raise Unavailable("Redis is away")
+        self.live.append(item)
+
+    async def publish_kafka(self, topic: str, key: str, value: Mapping[str, Any]) -> None:
+        if Lane.KAFKA in self.away:
+            raise Unavailable("the log is away")
+        self.kafka.append((topic, key, value))
+
+
+def _relay(scene: Scene, phone: Phone, outside: Outside | None = None, **options: Any) -> Relay:
+    outside = outside or Outside()
+    return Relay(
+        scene.store,
+        {phone.name: phone, "webhook": Phone(name="webhook")},
+        publish_live=outside.publish_live,
+        publish_kafka=outside.publish_kafka,
+        office=scene.office,
+        clock=lambda: scene.now,
+        jitter=lambda: 1.0,
+        **{"pace": QUICK, **options},
+    )
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - it polls SQL and lists, which set no event
+            await asyncio.sleep(0.005)
+
+
+async def test_everything_goes_out_once_and_the_merchants_phone_confirms_the_delivery(scene: Scene) -> None:
+    scene.subscribe(MERCHANT)
+    warning = scene.raised()
+    phone, outside = Phone(), Outside()
+    report = await _relay(scene, phone, outside).run_once(scene.later(seconds=2))
+    assert report.sent == {Lane.LIVE: 1, Lane.KAFKA: 1, Lane.NOTIFY: 2}
+    ((url, message),) = phone.taken
+    assert url == "https://push.example.org/u-merchant/phone"
+    assert message.title == "红色预警：昆虫或宠物"
+    assert message.data["warning"] == warning.id
+    told = scene.warning(warning.id)
+    assert (told.state, told.notified_at) == (State.NOTIFIED, scene.now)
+    assert told.rectify_by == scene.now + timedelta(hours=12)
+    assert [topic for topic, _, _ in outside.kafka] == ["warnings"]
+    second = await _relay(scene, phone, outside).run_once(scene.later(seconds=1))
+    assert [message.data["event"] for _, message in phone.taken].count("warning.raised") == 1
+    assert second.sent[Lane.LIVE] == 1, "the news that it was delivered"
+
+
+async def test_an_inspectors_phone_confirms_nothing(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    warning = scene.raised()
+    await _relay(scene, Phone()).run_once(scene.now)
+    assert scene.warning(warning.id).state is State.RAISED
+
+
+async def test_a_refusal_that_may_pass_is_tried_again_with_growing_pauses_and_given_up_in_the_end(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    scene.raised()
+    phone = Phone(refusal=Rejected(retry=True, reason=FailureReason.UNAVAILABLE))
+    relay = _relay(scene, phone)
+    pauses, last = [], scene.now
+    while phone.tried < 4:
+        before = phone.tried
+        await relay.run_once(scene.now)
+        if phone.tried > before:
+            pauses.append((scene.now - last).total_seconds())
+            last = scene.now
+        scene.later(seconds=1)
+    assert pauses == [0, 5, 10, 20]
+    scene.later(hours=48)
+    report = await relay.run_once(scene.now)
+    assert report.failed == 1
+    with scene.store.reading() as uow:
+        (failed,) = uow.outbox.failed()
+    assert (failed.attempts, failed.last_error) == (5, "unavailable")
+
+
+async def test_the_other_end_may_ask_to_be_left_alone_for_longer(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    scene.raised()
+    phone = Phone(refusal=Rejected(retry=True, reason=FailureReason.RATE_LIMITED, retry_after=timedelta(minutes=10)))
+    relay = _relay(scene, phone)
+    await relay.run_once(scene.now)
+    await relay.run_once(scene.later(minutes=9))
+    assert phone.tried == 1
+    await relay.run_once(scene.later(minutes=1))
+    assert phone.tried == 2
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5, 10, 1000])
+def test_the_pause_doubles_up_to_half_an_hour_and_is_spread(scene: Scene, attempts: int) -> None:
+    notices = _relay(scene, Phone())._notices
+    longest = min(timedelta(seconds=5) * 2 ** min(attempts - 1, 20), timedelta(minutes=30))
+    assert notices.wait(attempts) == longest
+
+
+async def test_a_subscription_that_is_gone_is_forgotten(scene: Scene) -> None:
+    subscription = scene.subscribe(INSPECTOR)
+    scene.raised()
+    report = await _relay(scene, Phone(refusal=Rejected(retry=False, reason=FailureReason.GONE))).run_once(scene.now)
+    assert report.failed == 1
+    with scene.store.reading() as uow:
+        assert uow.push_subscriptions.get(subscription.id) is None
+
+
+async def test_a_channel_that_breaks_stops_nothing_and_is_tried_again(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    scene.raised()
+    phone, outside = Phone(refusal=ZeroDivisionError()), Outside()
+    report = await _relay(scene, phone, outside).run_once(scene.now)
+    assert (report.retried, len(outside.live)) == (1, 1)
+
+
+async def test_a_webhook_whose_secret_is_not_set_is_a_visible_failure(scene: Scene) -> None:
+    scene.routes = (webhook_route(secret_env="HOOK_SECRET"),)
+    scene.office = scene.another_office()
+    scene.raised()
+    report = await _relay(scene, Phone()).run_once(scene.now)
+    assert report.failed == 1
+    with scene.store.reading() as uow:
+        assert "HOOK_SECRET" in uow.outbox.failed()[0].last_error
+    scene.raised(subject="cam-0a1b2c3d/b")
+    report = await _relay(scene, Phone(), environment={"HOOK_SECRET": "s"}).run_once(scene.now)
+    assert report.sent[Lane.NOTIFY] == 1
+
+
+async def test_while_the_live_stream_is_away_the_log_goes_on_and_afterwards_the_order_is_kept(scene: Scene) -> None:
+    warning = scene.raised()
+    outside = Outside(away={Lane.LIVE})
+    relay = _relay(scene, Phone(), outside)
+    await relay.run_once(scene.now)
+    assert (len(outside.live), len(outside.kafka)) == (0, 1)
+    scene.office.delivered(warning.id, scene.later(seconds=1))
+    outside.away.clear()
+    await relay.run_once(scene.now)
+    assert outside.live == [], "the new entry waits behind the old one"
+    await relay.run_once(scene.later(seconds=10))
+    assert [item["version"] for item in outside.live] == [1, 2]
+
+
+async def test_a_relay_that_died_gives_its_entries_back(scene: Scene) -> None:
+    scene.raised()
+    with scene.store.writing() as uow:
+        claimed = uow.outbox.claim(scene.now, lanes=list(Lane), limit=100, lease_until=scene.now + timedelta(seconds=10))
+        uow.commit()
+    assert claimed
+    outside = Outside()
+    relay = _relay(scene, Phone(), outside)
+    await relay.run_once(scene.later(seconds=5))
+    assert outside.live == []
+    await relay.run_once(scene.later(seconds=6))
+    assert len(outside.live) == 1
+
+
+async def test_a_hanging_phone_delays_neither_the_pages_nor_the_other_phones(scene: Scene) -> None:
+    for actor in (INSPECTOR, COLLEAGUE, STAFF):
+        scene.subscribe(actor)
+    warning = scene.raised()
+    phone = Phone(hangs=lambda target: "u-inspector" in target.url)
+    outside = Outside()
+    relay = _relay(scene, phone, outside)
+    running = asyncio.create_task(relay.run())
+    try:
+        await _until(lambda: len(phone.taken) >= 2)
+        await _until(lambda: scene.warning(warning.id).state is State.NOTIFIED)
+        await asyncio.to_thread(scene.office.acknowledge, warning.id, MERCHANT, scene.later(seconds=1))
+        relay.nudge()
+        await _until(lambda: bool(outside.live) and outside.live[-1]["event"] == "warning.acknowledged")
+        assert phone.at_once >= 1, "the hanging one still hangs"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert phone.at_once == 0, "stopping the relay leaves nothing running"
+
+
+async def test_many_phones_are_told_side_by_side_within_a_bound(scene: Scene) -> None:
+    for number in range(12):
+        scene.subscribe(INSPECTOR, f"phone{number}")
+    scene.raised()
+    phone = Phone()
+    pace = Pace(idle=timedelta(milliseconds=5), side_by_side=4)
+    running = asyncio.create_task(_relay(scene, phone, pace=pace).run())
+    try:
+        await _until(lambda: len(phone.taken) == 12)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert 2 <= phone.most_at_once <= 4
+
+
+async def test_an_attempt_that_takes_too_long_ends_and_is_tried_again(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    scene.raised()
+    phone = Phone(hangs=lambda _: True)
+    pace = Pace(attempt=timedelta(milliseconds=50))
+    report = await _relay(scene, phone, pace=pace).run_once(scene.now)
+    assert report.retried == 1
+    with scene.store.writing() as uow:
+        waiting = uow.outbox.claim(scene.now + timedelta(hours=1), lanes=[Lane.NOTIFY], limit=9, lease_until=scene.now)
+    assert [item.last_error for item in waiting if item.target == "webpush"] == ["timeout"]
