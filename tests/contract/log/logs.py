@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 T = TypeVar("T")
@@ -82,6 +83,14 @@ async def make_topic(address: str, name: str, partitions: int = 1, **configs: st
         wanted = NewTopic(name, partitions, 1, topic_configs={key.replace("_", "."): value for key, value in configs.items()})
         answer = await admin.create_topics([wanted])
         assert answer.topic_errors[0][1] == 0, answer
+    await _led(address, [TopicPartition(name, number) for number in range(partitions)])
+
+
+async def _led(address: str, parts: list[TopicPartition]) -> None:
+    """Wait until the partitions answer: Kafka says "created" a moment before their leader takes its first record."""
+    async with AIOKafkaConsumer(bootstrap_servers=address) as reader:
+        async with asyncio.timeout(20):
+            await reader.end_offsets(parts)
 
 
 async def eventually(probe: Callable[[], Awaitable[T]], *, within_s: float, what: str) -> T:
