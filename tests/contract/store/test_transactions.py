@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import DBAPIError, ResourceClosedError
 
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Unavailable
 from domain.warnings import State
+from store import engines, open_store
 from store.ports import Store, UnitOfWork
 from tests.contract.store.builders import (
     OTHER_USCC,
@@ -23,6 +24,7 @@ from tests.contract.store.builders import (
     user,
     warning,
 )
+from tests.contract.store.raw import execute
 
 
 def test_leaving_without_commit_changes_nothing(store: Store) -> None:
@@ -176,3 +178,28 @@ def test_two_locks_of_one_name_take_turns(store: Store) -> None:
 
 def test_ping_answers(store: Store) -> None:
     store.ping()
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_server_that_drops_its_clients_is_unavailable_and_found_again(store: Store, url: str) -> None:
+    with store.writing() as unit:
+        unit.observations.add(observation())
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        execute(url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        with pytest.raises(Unavailable):
+            unit.commit()
+    with store.reading() as unit:
+        assert unit.observations.count() == 0
+    with store.writing() as unit:
+        unit.observations.add(observation())
+        unit.commit()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_file_another_process_keeps_locked_is_unavailable(store: Store, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 50)
+    other = open_store(url)
+    with store.writing(), pytest.raises(Unavailable, match="locked"), other.writing():
+        pass
+    other.close()
