@@ -5,7 +5,6 @@ Each model converts itself to domain values and judges only its own file; what n
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -44,13 +43,6 @@ class RateLimits(Strict):
     events_per_second: Annotated[float, Field(gt=0, le=1000)] = 20.0
 
 
-class Retention(Strict):
-    """How long the log keeps what."""
-
-    frames_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
-    facts_days: Annotated[int, Field(ge=3, le=3650)] = 60
-
-
 class SiteFile(Strict):
     """``site.yaml``."""
 
@@ -61,7 +53,6 @@ class SiteFile(Strict):
     push: Push
     frames: FrameLimits = FrameLimits()
     rates: RateLimits = RateLimits()
-    retention: Retention = Retention()
 
     def value(self) -> Site:
         """The domain value."""
@@ -74,8 +65,6 @@ class SiteFile(Strict):
             frame_max_bytes=self.frames.max_bytes,
             frames_per_second=self.frames.per_second,
             events_per_second=self.rates.events_per_second,
-            frames_kept=timedelta(minutes=self.retention.frames_minutes),
-            facts_kept=timedelta(days=self.retention.facts_days),
             public_url=self.public_url.rstrip("/"),
         )
 

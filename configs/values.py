@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 from alerts.routing import Route
 from credit.scheme import Scheme
@@ -25,9 +24,7 @@ class Site:
         frame_max_bytes: a larger JPEG is refused (E001).
         frames_per_second: frames one camera may send; more are dropped and counted.
         events_per_second: facts one device may send (E070).
-        frames_kept: how long the log keeps frames.
-        facts_kept: how long the log keeps observations and dead letters.
-        public_url: address people open the pages at; used for links in notifications.
+        public_url: address people open the pages at; behind https, cookies are marked ``Secure``.
     """
 
     name: str
@@ -38,8 +35,6 @@ class Site:
     frame_max_bytes: int
     frames_per_second: float
     events_per_second: float
-    frames_kept: timedelta
-    facts_kept: timedelta
     public_url: str = ""
 
 
