@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,15 @@ def log_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     status, seconds = log.stop()
     assert status == 0
     assert seconds < 2
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[LogProcess]:
+    """An embedded log of the test's own, which it may kill; stopped however the test ends."""
+    running = LogProcess(tmp_path / "log")
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ class LogProcess:
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None
-        self._process.send_signal(how)
+        self._process.send_signal(how)  # does nothing to a process that has ended
         status = self._process.wait(20)
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -17,14 +15,6 @@ from tests.contract.log.raw import RawClient
 pytestmark = pytest.mark.service
 KILLS = 4
 PARTITIONS = 3
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogProcess]:
-    running = LogProcess(tmp_path / "log")
-    running.start()
-    yield running
-    running.stop()
 
 
 class Producing:
