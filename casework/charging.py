@@ -72,7 +72,7 @@ def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None
     if not work.uow.evidence.of(warning.id):
         log.warning("deduction.without_evidence", warning=warning.id)
         return None
-    merchant = merchant_of(work.uow, warning.uscc)
+    merchant = work.merchant(warning.uscc)
     entry, others = _entry(work, warning, merchant, now)
     key = _free_key(work.uow, entry.key)
     lost_to = entry.components.get("lost_to")
@@ -158,7 +158,7 @@ def decide(work: Work, deduction_id: str, actor: Actor, now: datetime, decision:
         Forbidden: if the actor may not decide it.
     """
     before = find(work.uow, deduction_id, actor)
-    merchant = merchant_of(work.uow, before.uscc)
+    merchant = work.merchant(before.uscc)
     warning = work.uow.warnings.get(before.warning_id)
     if warning is None:
         raise NotFound(f"no warning {before.warning_id}")

@@ -17,7 +17,7 @@ import structlog
 from alerts import deadlines
 from alerts.deadlines import Due
 from casework import charging
-from casework.desk import Work, merchant_of
+from casework.desk import Work
 from casework.facts import judge
 from casework.handling import change, event_of
 from casework.outbound import tell_warning
@@ -60,7 +60,7 @@ def sweep_batches(work: Work, now: datetime, *, limit: int) -> SweepReport:
     found = work.uow.batches.expired(now, limit=limit)
 
     def effect(batch: Batch) -> list[Event]:
-        events = judge(work, batch, merchant_of(work.uow, batch.uscc), now)
+        events = judge(work, batch, work.merchant(batch.uscc), now)
         work.uow.batches.put(replace(batch, expiry_judged_at=now))
         return events
 

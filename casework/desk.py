@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from alerts.routing import Route
@@ -71,3 +71,14 @@ class Work:
 
     uow: UnitOfWork
     desk: Desk
+    _merchants: dict[str, Merchant] = field(default_factory=dict)
+
+    def merchant(self, uscc: str) -> Merchant:
+        """The merchant a fact is about, looked up once in a transaction.
+
+        Raises:
+            BadInput: E011 if there is none.
+        """
+        if uscc not in self._merchants:
+            self._merchants[uscc] = merchant_of(self.uow, uscc)
+        return self._merchants[uscc]

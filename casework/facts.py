@@ -6,7 +6,7 @@ clock: what it raises is raised ``now``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,9 +15,9 @@ from typing import Any
 
 from alerts import register_rules
 from casework import intake
-from casework.desk import Work, merchant_of
+from casework.desk import Work
 from casework.outbound import tell_presence
-from domain.errors import BadInput, Code
+from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
 from domain.events import Event, EventName
 from domain.observations import Flag, Kind, Observation
 from domain.parties import Merchant
@@ -36,8 +36,32 @@ def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
     Raises:
         BadInput: E011 unknown merchant, E031 the event id came before with other content, E052 a batch would go below zero.
     """
-    merchant = merchant_of(work.uow, observation.uscc)
-    known = work.uow.observations.known(observation.event_id)
+    (result,) = take_all(work, [observation], now)
+    if isinstance(result, KitchenError):
+        raise result
+    return result
+
+
+def take_all(work: Work, observations: Sequence[Observation], now: datetime) -> list[list[Event] | KitchenError]:
+    """Take many; one that is refused leaves no trace, and the others go on. What has no effect is stored in one statement."""
+    known = work.uow.observations.known_all(item.event_id for item in observations)
+    plain: list[Observation] = []
+    results: list[list[Event] | KitchenError] = []
+    for observation in observations:
+        try:
+            results.append(_take(work, observation, known.get(observation.event_id), plain, now))
+        except (Conflict, Unavailable):
+            raise
+        except KitchenError as error:
+            results.append(error)
+        else:
+            known[observation.event_id] = observation.content_hash
+    work.uow.observations.add_all(plain)
+    return results
+
+
+def _take(work: Work, observation: Observation, known: str | None, plain: list[Observation], now: datetime) -> list[Event]:
+    merchant = work.merchant(observation.uscc)
     if known is not None:
         if known != observation.content_hash:
             raise BadInput(
@@ -50,9 +74,10 @@ def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
     effect = EFFECTS.get(observation.kind)
     stored = event_of(EventName.OBSERVATION_STORED, observation, merchant, now)
     if effect is None:
-        work.uow.observations.add(observation)
+        plain.append(observation)
         return [stored]
-    return [stored, *effect(work, observation, merchant, now)]
+    with work.uow.savepoint():
+        return [stored, *effect(work, observation, merchant, now)]
 
 
 def event_of(name: EventName, observation: Observation, merchant: Merchant, now: datetime, **data: Any) -> Event:

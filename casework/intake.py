@@ -39,7 +39,7 @@ def take(work: Work, finding: Finding, now: datetime) -> list[Event]:
     """
     if work.uow.findings.get(finding.id) is not None:
         return []
-    merchant_of(work.uow, finding.uscc)
+    work.merchant(finding.uscc)
     if not finding.automatic or not _has_evidence(work.desk, finding):
         return [_queue(work, finding, now)]
     return settle(work, finding, now, actor=SYSTEM)
@@ -83,7 +83,7 @@ def _raise(
     actor: Actor,
     store: Callable[[FindingState, str | None], None],
 ) -> Event:
-    merchant = merchant_of(work.uow, finding.uscc)
+    merchant = work.merchant(finding.uscc)
     warning_id = work.desk.new_id(now)
     warning = raising.raise_warning(finding, region=merchant.region, rules=work.desk.rules, warning_id=warning_id, now=now)
     work.uow.warnings.add(warning)

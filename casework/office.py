@@ -97,20 +97,7 @@ class Office:
         Raises:
             Unavailable: nothing was taken; try again.
         """
-
-        def effect(work: Work) -> list[list[Event] | KitchenError]:
-            return [self._apart(work, item, now) for item in observations]
-
-        return self._insisting(effect)
-
-    def _apart(self, work: Work, observation: Observation, now: datetime) -> list[Event] | KitchenError:
-        try:
-            with work.uow.savepoint():
-                return facts.take(work, observation, now)
-        except (Conflict, Unavailable):
-            raise
-        except KitchenError as error:
-            return error
+        return self._insisting(lambda work: facts.take_all(work, observations, now))
 
     def take_finding(self, finding: Finding, now: datetime) -> list[Event]:
         """Take a finding: raise, attach, queue for review, or nothing if it is known.

@@ -13,7 +13,7 @@ from typing import Any
 
 from alerts.routing import WEBPUSH, Recipient, recipients
 from casework import words
-from casework.desk import Work, merchant_of
+from casework.desk import Work
 from casework.views import deduction_item, warning_item
 from domain.deductions import Deduction
 from domain.events import Delivery, Event, Lane
@@ -56,7 +56,7 @@ class Subject:
 
 def tell_warning(work: Work, event: Event, warning: Warning) -> None:
     """Enqueue a change of a warning: live pages, the ``warnings`` topic, and people."""
-    merchant = merchant_of(work.uow, warning.uscc)
+    merchant = work.merchant(warning.uscc)
     item = warning_item(warning, work.uow.evidence.of(warning.id), merchant_name=merchant.name)
     subject = _subject_of(warning, f"{warning.version}")
     _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
@@ -67,7 +67,7 @@ def tell_warning(work: Work, event: Event, warning: Warning) -> None:
 
 def tell_deduction(work: Work, event: Event, deduction: Deduction, warning: Warning) -> None:
     """Enqueue a change of the ledger. Live pages get its warning again, so that they load the score anew."""
-    merchant = merchant_of(work.uow, deduction.uscc)
+    merchant = work.merchant(deduction.uscc)
     item = warning_item(warning, work.uow.evidence.of(warning.id), merchant_name=merchant.name)
     subject = _subject_of(warning, f"{deduction.id}/{deduction.version}")
     _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
@@ -79,7 +79,7 @@ def tell_deduction(work: Work, event: Event, deduction: Deduction, warning: Warn
 def tell_finding(work: Work, event: Event, finding: Finding) -> None:
     """Tell people that a finding waits for a reviewer."""
     subject = Subject(id=finding.id, version="1", link="/review", tag=f"review-{finding.id}")
-    _notify(work, event, subject, merchant_of(work.uow, finding.uscc), None)
+    _notify(work, event, subject, work.merchant(finding.uscc), None)
 
 
 def tell_presence(work: Work, event: Event, merchant: Merchant) -> None:

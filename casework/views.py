@@ -44,6 +44,10 @@ def evidence_item(evidence: Evidence) -> dict[str, Any]:
     }
 
 
+MOST_EVIDENCE = 20
+"""Pieces of evidence in a list item; the detail has them all. What fills more is one fact seen again and again."""
+
+
 def warning_item(
     warning: Warning, evidence: Sequence[Evidence], *, merchant_name: str = "", translate: Translate = chinese
 ) -> dict[str, Any]:
@@ -84,11 +88,17 @@ def warning_item(
         "extended": warning.extended,
         "attempt": warning.attempt,
         "escalation_level": warning.escalation_level,
-        "evidence": [evidence_item(item) for item in evidence],
+        "evidence": [evidence_item(item) for item in _shown(evidence)],
+        "evidence_count": len(evidence),
         "why": sentence(warning.why, translate),
         "reason": warning.why.to_wire(),
         "version": warning.version,
     }
+
+
+def _shown(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """What raised the warning, and the newest."""
+    return evidence if len(evidence) <= MOST_EVIDENCE else [evidence[0], *evidence[-(MOST_EVIDENCE - 1) :]]
 
 
 def history_item(entry: AuditEntry) -> dict[str, Any]:
@@ -119,6 +129,7 @@ def warning_detail(
     """A warning with its history; ``server_time`` lets the reader's clock be compared with ours."""
     return {
         **warning_item(warning, evidence, merchant_name=merchant_name, translate=translate),
+        "evidence": [evidence_item(item) for item in evidence],
         "history": [history_item(entry) for entry in history],
         "deductions": [deduction_item(item, translate=translate) for item in deductions],
         "server_time": format_instant(now),

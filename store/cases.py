@@ -79,7 +79,9 @@ class SqlWarnings:
         if warning.version <= expected_version:
             raise ValueError(f"warning {warning.id} was changed but its version is still {warning.version}")
         names = {"warning_id": warning.id, "expected_version": expected_version}
-        if self._connection.execute(_SAVE, _values(warning) | names).rowcount == 1:
+        values = _values(warning) | names
+        del values["id"]  # setting it, even to itself, makes SQLite search every table that refers to it
+        if self._connection.execute(_SAVE, values).rowcount == 1:
             return
         stored = self._connection.execute(_VERSION, {"id": warning.id}).scalar()
         if stored is None:
