@@ -47,7 +47,9 @@ async def run(setting: Setting) -> None:
 
 def limits(site: Site) -> Limits:
     """The site's limits as the gateway knows them."""
-    return Limits(frame_bytes=site.frame_max_bytes, events_per_second=site.events_per_second)
+    return Limits(
+        frame_bytes=site.frame_max_bytes, events_per_second=site.events_per_second, frames_per_second=site.frames_per_second
+    )
 
 
 def mqtt_settings(setting: Setting) -> MqttSettings:

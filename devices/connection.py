@@ -30,6 +30,7 @@ _CLIENT_ID = "kitchen-gateway"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _UNSUPPORTED = "Unsupported protocol version"
 _EVERYTHING, _STORED_ONLY = 1, 2
+_IF_NEW = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
 
 
 class Version(StrEnum):
@@ -47,6 +48,8 @@ class MqttSettings:
     Attributes:
         client_id: names the broker's session; must be stable for a gateway and differ between gateways.
         in_flight: unacknowledged messages the broker may send at once (MQTT 5; for 3.1.1 the broker's own setting counts).
+        shared: a gateway shares its work with others (MQTT 5). Only with a broker that restores shared subscriptions when it
+            restarts: Mosquitto 2.0.11 does not, and drops what comes between its restart and the gateway's return.
         session_expiry_s: how long the broker keeps the session of a gateway that is away (MQTT 5).
         ca_file, cert_file, key_file: PEM files for TLS; a client certificate where the broker asks for one.
     """
@@ -63,12 +66,13 @@ class MqttSettings:
     key_file: str = ""
     keepalive_s: int = 30
     in_flight: int = 100
+    shared: bool = False
     session_expiry_s: int = 7 * 86_400
     reconnect_most_s: float = 10.0
 
     @classmethod
     def from_url(cls, url: str, **changes: Any) -> MqttSettings:
-        """Read ``mqtt[s]://user:password@host:port?client_id=…&version=…&ca_file=…``; keywords win over the URL.
+        """Read ``mqtt[s]://user:password@host:port?client_id=…&version=…&shared=…&ca_file=…``; keywords win over the URL.
 
         Raises:
             ConfigurationError: the URL is of another form.
@@ -79,7 +83,7 @@ class MqttSettings:
                 f"{parts.scheme or url[:40]!r} is no MQTT URL", key="KITCHEN_MQTT_URL", hint="mqtt://host:1883"
             )
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        known = {"client_id", "version", "ca_file", "cert_file", "key_file"}
+        known = {"client_id", "version", "shared", "ca_file", "cert_file", "key_file"}
         if unknown := query.keys() - known:
             raise ConfigurationError(f"{sorted(unknown)} are not known in an MQTT URL", hint=f"known: {sorted(known)}")
         try:
@@ -94,6 +98,7 @@ class MqttSettings:
             tls=parts.scheme == "mqtts",
             version=version,
             client_id=query.get("client_id", _CLIENT_ID),
+            shared=query.get("shared", "").lower() in ("1", "true", "yes"),
             ca_file=query.get("ca_file", ""),
             cert_file=query.get("cert_file", ""),
             key_file=query.get("key_file", ""),
@@ -233,9 +238,9 @@ class Connection:
         """Subscribe at QoS 1.
 
         Args:
-            topic: the filter.
-            stored_only: MQTT 5: deliver only the stored copies, and these only when the broker did not have the subscription yet;
-                otherwise deliver everything but those.
+            topic: the filter. Over MQTT 5 stored messages come only when the broker did not have the subscription yet, and never
+                over a shared one.
+            stored_only: MQTT 5: mark whatever is not a stored copy as superfluous.
         """
         with self._lock:
             if self._client is None:
@@ -245,7 +250,7 @@ class Connection:
                 return
             properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
             properties.SubscriptionIdentifier = _STORED_ONLY if stored_only else _EVERYTHING
-            handling = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB if stored_only else SubscribeOptions.RETAIN_DO_NOT_SEND
+            handling = SubscribeOptions.RETAIN_DO_NOT_SEND if topic.startswith("$share/") else _IF_NEW
             options = SubscribeOptions(qos=1, retainHandling=handling)
             self._client.subscribe(topic, options=options, properties=properties)
 

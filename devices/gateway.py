@@ -38,8 +38,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 class Gateway:
     """One gateway process's work. ``start``, ``stop``, or ``run`` until an event is set.
 
-    Several gateways may share the work over MQTT 5, each with its own ``client_id``; over 3.1.1 every one gets everything, so
-    run one.
+    Run one, or several with ``shared`` over MQTT 5, each with its own ``client_id``; otherwise every one gets everything, which
+    is only wasteful.
 
     Args:
         mqtt: broker, identity, session.
@@ -62,7 +62,8 @@ class Gateway:
     ) -> None:
         self._sink, self._registers, self._limits, self._clock = sink, registers, limits, clock
         self._ready = ready
-        self._rates, self._signatures = Rates(limits), SignatureWatch(limits)
+        self._facts, self._frames = Rates(limits, limits.events_per_second), Rates(limits, limits.frames_per_second)
+        self._signatures = SignatureWatch(limits)
         self._window = Window()
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
@@ -136,7 +137,7 @@ class Gateway:
         self._subscribe()
 
     def _subscribe(self) -> None:
-        if self._connection.speaks_5:
+        if self._connection.speaks_5 and self._connection.settings.shared:
             # Stored statuses are not sent to a shared subscription: a second one fetches them, once per session.
             self._connection.subscribe(STATUS_WILDCARD, stored_only=True)
             self._connection.subscribe(f"$share/{SHARED_GROUP}/{MQTT_WILDCARD}")
@@ -202,25 +203,25 @@ class Gateway:
                 self._connection.acknowledge(mid, delivery.generation)
 
     async def _admit(self, delivery: Delivery, message: Message, kind: str, now: datetime) -> bool:
-        """Hold the device to its rate (E070): QoS 0 beyond it is dropped, QoS 1 waits its turn."""
+        """Hold the device to its rate (E070): QoS 0 beyond it is dropped, QoS 1 waits its turn; a frame waits a while."""
         device_id = self._device_of(delivery.topic)
-        wait = self._rates.take(device_id, now)
+        rates = self._frames if kind == metrics.FRAME else self._facts
+        wait = rates.take(device_id, now)
         if not wait:
             return True
-        alarm = self._rates.alarm(device_id, now)
-        if alarm:
-            log.warning("gateway.rate", device=device_id, per_second=self._limits.events_per_second)
-        if delivery.qos:
+        if rates.alarm(f"{device_id} loud", now):
+            log.warning("gateway.rate", device=device_id, per_second=rates.per_second)
+        if delivery.qos and (kind != metrics.FRAME or wait < self._limits.longest_wait):
             metrics.MESSAGES.labels(kind, Result.THROTTLED.value).inc()
             await asyncio.sleep(wait.total_seconds())
             return True
-        self._rates.give_back(device_id, now)
+        rates.give_back(device_id, now)
         metrics.MESSAGES.labels(kind, Result.DROPPED.value).inc()
-        if alarm:
-            error = BadInput(
-                Code.RATE, f"more than {self._limits.events_per_second:g} messages/s", where=device_id, hint="use QoS 1"
+        if rates.alarm(f"{device_id} dropped", now):
+            hint = "take fewer frames" if kind == metrics.FRAME else "use QoS 1"
+            await self._bury(
+                message, BadInput(Code.RATE, f"more than {rates.per_second:g} per second", where=device_id, hint=hint), now
             )
-            await self._bury(message, error, now)
         return False
 
     async def _write(self, message: Message, kind: str, received_at: datetime) -> None:

@@ -19,8 +19,10 @@ class Limits:
 
     Attributes:
         frame_bytes, frame_pixels: the largest frame taken.
-        events_per_second, burst: rate per device, and how many may come at once after silence.
-        longest_wait: no QoS 1 message is held back longer than this.
+        events_per_second: facts per device; more wait (QoS 1) or are dropped (QoS 0).
+        frames_per_second: frames per device; more wait, and are dropped when they would have to wait too long.
+        burst: how many of either may come at once after silence.
+        longest_wait: no message is held back longer than this.
         signature_failures, signature_window: so many wrong signatures within the window block a device.
         dead_letter_bytes: a dead letter keeps this much of the original.
         waiting: QoS 0 messages beyond so many in hand are dropped.
@@ -30,6 +32,7 @@ class Limits:
     frame_bytes: int = 2 * 1024 * 1024
     frame_pixels: int = 40_000_000
     events_per_second: float = 20.0
+    frames_per_second: float = 20.0
     burst: int = 40
     longest_wait: timedelta = timedelta(seconds=1)
     signature_failures: int = 3
@@ -46,17 +49,17 @@ class Bucket:
     tokens: float
     at: datetime
 
-    def take(self, limits: Limits, now: datetime) -> timedelta:
-        """Take one token; returns how long to wait for it (zero if it was there)."""
+    def take(self, limits: Limits, per_second: float, now: datetime) -> timedelta:
+        """Take one token; returns how long to wait for it (zero if it was there, at most ``longest_wait``)."""
         since = max(0.0, (now - self.at).total_seconds())
-        self.tokens = min(float(limits.burst), self.tokens + since * limits.events_per_second)
+        self.tokens = min(float(limits.burst), self.tokens + since * per_second)
         self.at = now
         self.tokens -= 1
         if self.tokens >= 0:
             return timedelta()
-        owed = timedelta(seconds=-self.tokens / limits.events_per_second)
+        owed = timedelta(seconds=-self.tokens / per_second)
         if owed > limits.longest_wait:
-            self.tokens = -limits.longest_wait.total_seconds() * limits.events_per_second
+            self.tokens = -limits.longest_wait.total_seconds() * per_second
             return limits.longest_wait
         return owed
 
@@ -70,23 +73,24 @@ class Rates:
     """The buckets of all devices, and when each last gave alarm."""
 
     limits: Limits
+    per_second: float
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _alarms: dict[str, datetime] = field(default_factory=dict)
 
     def take(self, device_id: str, now: datetime) -> timedelta:
         """One message of a device: how long it must wait."""
-        return self._bucket(device_id, now).take(self.limits, now)
+        return self._bucket(device_id, now).take(self.limits, self.per_second, now)
 
     def give_back(self, device_id: str, now: datetime) -> None:
         """The message just taken was dropped."""
         self._bucket(device_id, now).give_back()
 
-    def alarm(self, device_id: str, now: datetime) -> bool:
-        """Whether an alarm is due for a device that is too loud; at most one per ``alarm_every``."""
-        last = self._alarms.get(device_id)
+    def alarm(self, about: str, now: datetime) -> bool:
+        """Whether an alarm is due about a device that is too loud; at most one per ``alarm_every``."""
+        last = self._alarms.get(about)
         if last is not None and now < last + self.limits.alarm_every:
             return False
-        self._alarms[device_id] = now
+        self._alarms[about] = now
         return True
 
     def _bucket(self, device_id: str, now: datetime) -> Bucket:

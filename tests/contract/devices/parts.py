@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,19 @@ class MemorySink:
 
 @asynccontextmanager
 async def gateway(
-    broker: Broker, sink: MemorySink, *, limits: Limits | None = None, client_id: str = "gateway-1", **more: Any
+    broker: Broker,
+    sink: MemorySink,
+    *,
+    limits: Limits | None = None,
+    client_id: str = "gateway-1",
+    shared: bool = False,
+    **more: Any,
 ) -> AsyncIterator[Gateway]:
     running = Gateway(
-        broker.settings("gateway", client_id=client_id),
+        replace(broker.settings("gateway", client_id=client_id), shared=shared),
         sink,
         more.pop("table", None) or registers(),
-        limits or Limits(events_per_second=1000, burst=1000),
+        limits or Limits(events_per_second=1000, frames_per_second=1000, burst=1000),
         now,
         **more,
     )

@@ -150,6 +150,32 @@ async def test_what_the_broker_acknowledged_survives_its_kill(broker):
     assert sorted(set(sink.seqs())) == list(range(200))
 
 
+@pytest.mark.parametrize("end", ["kill", "stop"])
+async def test_what_comes_between_the_brokers_restart_and_the_gateways_return_is_kept(broker, end):
+    sink = MemorySink()
+    async with gateway(broker, sink):
+        pass
+    await saved(broker)
+    getattr(broker, end)()
+    broker.start()
+    with ForeignDevice(broker, SCALE.id) as scale:
+        scale.publish_all(weighings(0, 20))
+    async with gateway(broker, sink):
+        await until(lambda: len(sink.seqs()) >= 20, "all arrived")
+    assert sorted(set(sink.seqs())) == list(range(20))
+
+
+async def test_over_shared_subscriptions_a_gateway_learns_how_things_stand_too(mosquitto):
+    with ForeignDevice(mosquitto, CAMERA.id) as camera:
+        camera.publish(topic("status", of=CAMERA.id), b"offline", retain=True)
+    sink = MemorySink()
+    async with gateway(mosquitto, sink, shared=True):
+        with ForeignDevice(mosquitto, SCALE.id) as scale:
+            scale.publish_all(weighings(0, 1))
+        await until(lambda: len(sink.bodies()) == 2, "the stored status and the weighing")
+    assert [fact["body"] for fact in sink.bodies() if fact["kind"] == "cam.status"] == [{"online": False}]
+
+
 async def test_the_gateway_finds_back_to_a_broker_that_was_away(broker):
     sink = MemorySink()
     async with gateway(broker, sink) as running:
@@ -337,6 +363,22 @@ async def test_qos_0_beyond_the_rate_is_dropped_counted_and_reported_once(broker
     assert sink.codes() == ["E070"]
 
 
+async def test_frames_beyond_the_rate_are_slowed_then_dropped_and_facts_are_not_held_up(broker):
+    sink = MemorySink()
+    dropped = metrics.MESSAGES.labels(metrics.FRAME, Result.DROPPED.value)
+    before = dropped._value.get()
+    async with gateway(broker, sink, limits=Limits(frames_per_second=10, burst=10)):
+        with ForeignDevice(broker, CAMERA.id) as camera:
+            camera.publish_all([(topic("cam/frame", of=CAMERA.id), jpeg())] * 60)
+            camera.publish_all(
+                [(topic("cam/status", of=CAMERA.id), raw(envelope(kind="cam.status", of=CAMERA.id, body={"online": True})))]
+            )
+        await until(sink.bodies, "the fact")
+        await until(lambda: len(sink.of(Topic.FRAMES)) + dropped._value.get() - before == 60, "every frame accounted for")
+    assert 15 <= len(sink.of(Topic.FRAMES)) <= 45
+    assert sink.codes() == ["E070"]
+
+
 async def test_over_mqtt_5_a_frame_brings_its_metadata_as_properties(mosquitto):
     sink, at = MemorySink(), now() - timedelta(hours=1)
     properties = Properties(PacketTypes.PUBLISH)
@@ -351,7 +393,10 @@ async def test_over_mqtt_5_a_frame_brings_its_metadata_as_properties(mosquitto):
 
 async def test_over_mqtt_5_two_gateways_share_the_work_and_nothing_comes_twice(mosquitto):
     first, second = MemorySink(), MemorySink()
-    async with gateway(mosquitto, first, client_id="gateway-1"), gateway(mosquitto, second, client_id="gateway-2"):
+    async with (
+        gateway(mosquitto, first, client_id="gateway-1", shared=True),
+        gateway(mosquitto, second, client_id="gateway-2", shared=True),
+    ):
         with ForeignDevice(mosquitto, SCALE.id) as scale:
             scale.publish(topic("status"), b"online", retain=True)
             scale.publish_all(weighings(0, 100))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from devices.camera import Function, Pictures, Video, open_source, run_camera
+from devices.camera import Function, Live, Pictures, Video, open_source, run_camera
 from devices.payloads import read_jpeg
 from domain.errors import ConfigurationError
 from tests.unit.devices.things import NOW, jpeg
@@ -52,6 +52,23 @@ def test_a_video_gives_its_pictures_and_ends(tmp_path):
     frames = list(Video(path, repeat=False).frames())
     assert 1 <= len(frames) <= 50
     assert {size(data) for data in frames} == {(64, 48)}
+
+
+def test_a_live_stream_gives_the_newest_picture_and_can_be_left(tmp_path):
+    path = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for shade in range(100):
+        writer.write(np.full((48, 64, 3), shade, np.uint8))
+    writer.release()
+    frames = Live(f"file:{path}").frames()
+    assert size(next(data for data in frames if data is not None)) == (64, 48)
+    frames.close()
+
+
+def test_a_live_stream_that_is_away_lets_its_camera_stop():
+    stop, kept = threading.Event(), Kept()
+    threading.Timer(0.2, stop.set).start()
+    assert run_camera(Live("rtsp://127.0.0.1:9/none", timeout_ms=200), kept, per_second=5, clock=lambda: NOW, stop=stop) == 0
 
 
 @pytest.mark.parametrize("made", [jpeg(), np.zeros((48, 64, 3), np.uint8)], ids=["a JPEG", "a picture"])

@@ -13,18 +13,18 @@ LIMITS = Limits(events_per_second=20, burst=5, longest_wait=timedelta(seconds=1)
 
 
 def test_a_burst_passes_and_then_each_message_waits_its_turn():
-    rates = Rates(LIMITS)
+    rates = Rates(LIMITS, LIMITS.events_per_second)
     waits = [rates.take("cam", NOW).total_seconds() for _ in range(8)]
     assert waits == [0, 0, 0, 0, 0, 0.05, 0.1, 0.15]
 
 
 def test_a_steady_device_below_its_rate_never_waits():
-    rates = Rates(LIMITS)
+    rates = Rates(LIMITS, LIMITS.events_per_second)
     assert not any(rates.take("cam", NOW + timedelta(milliseconds=50 * n)) for n in range(200))
 
 
 def test_one_loud_device_does_not_slow_another():
-    rates = Rates(LIMITS)
+    rates = Rates(LIMITS, LIMITS.events_per_second)
     for _ in range(100):
         rates.take("loud", NOW)
     assert not rates.take("quiet", NOW)
@@ -32,14 +32,14 @@ def test_one_loud_device_does_not_slow_another():
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=200))
 def test_no_wait_is_longer_than_the_bound(gaps_ms):
-    rates, now = Rates(LIMITS), NOW
+    rates, now = Rates(LIMITS, LIMITS.events_per_second), NOW
     for gap in gaps_ms:
         now += timedelta(milliseconds=gap)
         assert rates.take("cam", now) <= LIMITS.longest_wait
 
 
 def test_a_dropped_message_costs_nothing():
-    rates = Rates(LIMITS)
+    rates = Rates(LIMITS, LIMITS.events_per_second)
     for _ in range(5):
         rates.take("cam", NOW)
     for _ in range(50):
@@ -49,7 +49,7 @@ def test_a_dropped_message_costs_nothing():
 
 
 def test_an_alarm_is_given_once_a_minute():
-    rates = Rates(LIMITS)
+    rates = Rates(LIMITS, LIMITS.events_per_second)
     assert [rates.alarm("cam", NOW + timedelta(seconds=s)) for s in (0, 1, 59, 60, 61)] == [True, False, False, True, False]
 
 

@@ -22,10 +22,10 @@ USERS = [BrokerUser(name="gateway", password="g"), BrokerUser(name=CAMERA.id, pa
 
 
 def test_a_url_names_everything_a_connection_needs():
-    url = "mqtts://gate%40way:p%3Aw@broker.example:9883?client_id=g2&version=5&ca_file=/etc/ca.pem"
+    url = "mqtts://gate%40way:p%3Aw@broker.example:9883?client_id=g2&version=5&shared=1&ca_file=/etc/ca.pem"
     assert MqttSettings.from_url(url, keepalive_s=5) == MqttSettings(
         host="broker.example", port=9883, user="gate@way", password="p:w", client_id="g2",
-        version=Version.V5, tls=True, ca_file="/etc/ca.pem", keepalive_s=5,
+        version=Version.V5, shared=True, tls=True, ca_file="/etc/ca.pem", keepalive_s=5,
     )  # fmt: skip
 
 
