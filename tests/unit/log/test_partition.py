@@ -22,7 +22,7 @@ from streams.log.segment import Segment
 from streams.log.settings import TopicSettings
 from tests.contract.log.batches import batch
 
-NOW = time.time()
+NOW = 1_800_000_000.0
 Open = Callable[..., Partition]
 
 
@@ -166,12 +166,13 @@ async def test_size_bounds_what_is_kept(opened: Open) -> None:
 
 async def test_age_drops_what_was_appended_long_ago_even_from_the_active_segment(opened: Open) -> None:
     partition = opened(fsync=False, retention=timedelta(minutes=10))
-    partition.append(batch([b"old"]), NOW)
-    partition.drop_expired(NOW + 60)
+    appended_at = time.time()  # age goes by the file's own time
+    partition.append(batch([b"old"]), appended_at)
+    partition.drop_expired(appended_at + 60)
     assert partition.start_offset == 0
-    partition.drop_expired(NOW + 700)
+    partition.drop_expired(appended_at + 700)
     await asyncio.gather(*partition._sealing)
-    partition.drop_expired(NOW + 701)
+    partition.drop_expired(appended_at + 701)
     assert (partition.start_offset, partition.end_offset, partition.size) == (1, 1, 0)
     await partition.close()
 
