@@ -40,19 +40,22 @@ class Prepared:
     new_devices: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def claim(data: DataDirectory, kind: Kind) -> None:
-    """Mark the directory as a demonstration's or a site's.
+def refuse_other(data: DataDirectory, kind: Kind) -> None:
+    """Refuse a directory that is the other kind's.
 
     Raises:
-        ConfigurationError: if it is the other's already.
+        ConfigurationError: saying whose it is.
     """
-    path = data.root / "installation.json"
-    known = read_json(path).get("kind")
-    if known is None:
-        write_json(path, {"kind": kind.value})
-    elif known != kind.value:
+    known = read_json(data.root / "installation.json").get("kind", kind)
+    if known != kind:
         what = "a demonstration, whose passwords are published" if known == Kind.DEMO else "a real site"
         raise ConfigurationError(f"{data.root} belongs to {what}", key="--data", hint="choose another with --data")
+
+
+def claim(data: DataDirectory, kind: Kind) -> None:
+    """Mark the directory as a demonstration's or a site's."""
+    refuse_other(data, kind)
+    write_json(data.root / "installation.json", {"kind": kind.value})
 
 
 def broker_users(configuration: Configuration, secrets: Secrets) -> list[BrokerUser]:
@@ -92,6 +95,7 @@ def prepare_site(data: DataDirectory, config: Path | None) -> Prepared:
     """
     data.prepare()
     config = config or data.config
+    refuse_other(data, Kind.SITE)
     if not config.is_dir():
         raise ConfigurationError(
             f"there is no configuration in {config}", hint=f"run `kitchen init {config}` first, or name one with --config"
