@@ -345,7 +345,7 @@ async def test_qos_1_beyond_the_rate_is_slowed_and_never_lost(broker):
         await until(lambda: len(sink.seqs()) >= 300, "all arrived")
         took = asyncio.get_running_loop().time() - begun
     assert sorted(set(sink.seqs())) == list(range(300))
-    assert took > 2.0, "the window of 100 and the wait of 1 s slow 300 messages"
+    assert took > 1.0, "290 messages beyond the burst wait up to a second"
     assert metrics.MESSAGES.labels("scale.weigh", Result.THROTTLED.value)._value.get() > throttled + 200
 
 
