@@ -142,7 +142,7 @@ def deduction_item(deduction: Deduction, *, translate: Translate = chinese) -> d
         "violation_code": deduction.violation_code,
         "base": deduction.components.get("base", "—"),
         "ordinal": deduction.ordinal,
-        "points": deduction.points,
+        "points": plain_number(deduction.points),
     }
     return {
         "id": deduction.id,

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from fastapi import UploadFile
 
+from casework import metrics
+from casework.charging import Ruling
+from casework.handling import Outcome
 from casework.photos import Photo
 from domain.deductions import Deduction
 from domain.errors import BadInput, Code
@@ -18,7 +22,15 @@ from domain.warnings import State, Warning
 from web.parts import Parts
 from web.reading import MERCHANT_SIDE, find_deduction, find_finding, find_warning
 
+Told = TypeVar("Told", Outcome, Ruling)
+
 UNDELIVERED = frozenset({State.RAISED, State.RECTIFYING})
+
+
+def _counted(told: Told) -> Told:
+    """What an office answered, counted: its transaction is over, and what happened has happened."""
+    metrics.count(told.events)
+    return told
 
 
 def grounds(note: str) -> str:
@@ -37,17 +49,17 @@ def opened(parts: Parts, actor: Actor, warning_id: str) -> None:
     with parts.store.reading() as uow:
         warning = find_warning(uow, actor, warning_id)
     if actor.role in MERCHANT_SIDE and warning.notified_at is None and warning.state in UNDELIVERED:
-        parts.office.opened(warning_id, actor, parts.clock())
+        _counted(parts.office.opened(warning_id, actor, parts.clock()))
 
 
 def acknowledge(parts: Parts, actor: Actor, warning_id: str) -> Warning:
     """The merchant has taken note."""
-    return parts.office.acknowledge(warning_id, actor, parts.clock()).warning
+    return _counted(parts.office.acknowledge(warning_id, actor, parts.clock())).warning
 
 
 def start(parts: Parts, actor: Actor, warning_id: str) -> Warning:
     """The merchant begins."""
-    return parts.office.start(warning_id, actor, parts.clock()).warning
+    return _counted(parts.office.start(warning_id, actor, parts.clock())).warning
 
 
 def submit(parts: Parts, actor: Actor, warning_id: str, *, note: str, uploads: Sequence[UploadFile], token: str = "") -> Warning:
@@ -64,44 +76,44 @@ def submit(parts: Parts, actor: Actor, warning_id: str, *, note: str, uploads: S
     photos = [
         Photo(data=upload.file.read(parts.settings.photo_bytes + 1), media_type=upload.content_type or "") for upload in chosen
     ]
-    return parts.office.submit(warning_id, actor, note.strip(), photos, parts.clock(), token=token).warning
+    return _counted(parts.office.submit(warning_id, actor, note.strip(), photos, parts.clock(), token=token)).warning
 
 
 def verify(parts: Parts, actor: Actor, warning_id: str, *, ok: bool, note: str) -> Warning:
     """An official accepts or sends back."""
-    return parts.office.verify(warning_id, actor, ok=ok, note=note.strip(), now=parts.clock()).warning
+    return _counted(parts.office.verify(warning_id, actor, ok=ok, note=note.strip(), now=parts.clock())).warning
 
 
 def dismiss(parts: Parts, actor: Actor, warning_id: str, *, reason: str) -> Warning:
     """An official calls it a false positive."""
-    return parts.office.dismiss(warning_id, actor, reason, parts.clock()).warning
+    return _counted(parts.office.dismiss(warning_id, actor, reason, parts.clock())).warning
 
 
 def file_case(parts: Parts, actor: Actor, warning_id: str, *, reason: str) -> Warning:
     """An official files a case."""
-    return parts.office.file_case(warning_id, actor, reason, parts.clock()).warning
+    return _counted(parts.office.file_case(warning_id, actor, reason, parts.clock())).warning
 
 
 def control(parts: Parts, actor: Actor, warning_id: str, *, until: datetime, note: str) -> Warning:
     """An official puts it under long-term control."""
-    return parts.office.control(warning_id, actor, note.strip(), until, parts.clock()).warning
+    return _counted(parts.office.control(warning_id, actor, note.strip(), until, parts.clock())).warning
 
 
 def extend(parts: Parts, actor: Actor, warning_id: str, *, until: datetime | None, reason: str = "") -> Warning:
     """An official gives more time."""
-    return parts.office.extend(warning_id, actor, reason, parts.clock(), until=until).warning
+    return _counted(parts.office.extend(warning_id, actor, reason, parts.clock(), until=until)).warning
 
 
 def reopen(parts: Parts, actor: Actor, warning_id: str, *, reason: str) -> Warning:
     """An official opens it again."""
-    return parts.office.reopen(warning_id, actor, reason, parts.clock()).warning
+    return _counted(parts.office.reopen(warning_id, actor, reason, parts.clock())).warning
 
 
 def confirm_review(parts: Parts, actor: Actor, finding_id: str) -> None:
     """An official confirms a finding."""
     with parts.store.reading() as uow:
         find_finding(uow, actor, finding_id)
-    parts.office.confirm_review(finding_id, actor, parts.clock())
+    metrics.count(parts.office.confirm_review(finding_id, actor, parts.clock()))
 
 
 def reject_review(parts: Parts, actor: Actor, finding_id: str, *, reason: str = "") -> None:
@@ -132,13 +144,13 @@ def change_deduction(parts: Parts, actor: Actor, deduction_id: str, verb: str, *
     office, now = parts.office, parts.clock()
     match verb:
         case "object":
-            office.object_deduction(deduction_id, actor, grounds(note), now)
+            _counted(office.object_deduction(deduction_id, actor, grounds(note), now))
         case "confirm":
-            office.confirm_deduction(deduction_id, actor, now, note=note.strip())
+            _counted(office.confirm_deduction(deduction_id, actor, now, note=note.strip()))
         case "withdraw":
-            office.withdraw_deduction(deduction_id, actor, grounds(note), now)
+            _counted(office.withdraw_deduction(deduction_id, actor, grounds(note), now))
         case "reverse":
-            office.reverse_deduction(deduction_id, actor, grounds(note), now)
+            _counted(office.reverse_deduction(deduction_id, actor, grounds(note), now))
         case _:
             raise BadInput(Code.FIELD, f"no command {verb[:40]!r}", where="verb")
     with parts.store.reading() as uow:
