@@ -208,7 +208,7 @@ def _workers(builder: _Builder, model: str) -> None:
             name="gateway",
             command=builder.kitchen("gateway", metrics="gateway_metrics"),
             ready=shows(gateway_page, "kitchen_gateway_connected 1.0") if registered else answers(gateway_page),
-            needs=(*needs("log", "mqtt"), "casework"),
+            needs=needs("log", "mqtt"),
             environment=environment,
             address=gateway_page,
         ),

@@ -31,14 +31,8 @@ async def run(setting: Setting) -> None:
         gateway = Gateway(settings, sink, registers, limits(site), clock.now, ready=complete.wait)
         show_metrics(setting)
         reading = asyncio.create_task(follow(bootstrap, registers, complete, client_id="gateway-registers"))
-        working = asyncio.create_task(gateway.run(stop))
         try:
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if not complete.is_set():
-                working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+            await gateway.run(stop)
         finally:
             reading.cancel()
             with suppress(asyncio.CancelledError):

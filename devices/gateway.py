@@ -47,7 +47,8 @@ class Gateway:
         registers: who exists; kept current by somebody else on the same event loop.
         limits: bounds.
         clock: the server's clock.
-        ready: awaited before the first connection: the registers must be complete, else good devices would be refused.
+        ready: awaited before the first message is judged: the registers must be complete, else good devices would be refused.
+            The subscription does not wait for it: a broker keeps messages only for a session it knows.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Gateway:
     ) -> None:
         self._sink, self._registers, self._limits, self._clock = sink, registers, limits, clock
         self._ready = ready
+        self._complete = asyncio.Event()
+        self._waiter: asyncio.Task[None] | None = None
         self._facts, self._frames = Rates(limits, limits.events_per_second), Rates(limits, limits.frames_per_second)
         self._signatures = SignatureWatch(limits)
         self._window = Window()
@@ -90,16 +93,22 @@ class Gateway:
         await self._subscribed.wait()
 
     async def start(self) -> None:
-        """Wait for the registers, then begin to connect. With a kept session messages come before the subscription does."""
+        """Begin to connect; what comes is held, unacknowledged, until the registers are complete."""
         self._loop = asyncio.get_running_loop()
+        self._waiter = asyncio.create_task(self._wait_for_registers())
+        self._connection.start()
+
+    async def _wait_for_registers(self) -> None:
         if self._ready is not None:
             await self._ready()
-        self._connection.start()
+        self._complete.set()
 
     async def stop(self, *, grace_s: float = 2.0) -> None:
         """Take nothing new, let what is in hand finish for a moment, disconnect; the rest stays with the broker."""
         self._stopping = True
-        if self._tasks:
+        if self._waiter is not None:
+            self._waiter.cancel()
+        if self._tasks and self._complete.is_set():
             await asyncio.wait(self._tasks, timeout=grace_s)
         await asyncio.to_thread(self._connection.stop)
         for task in tuple(self._tasks):
@@ -185,6 +194,7 @@ class Gateway:
 
     async def _take(self, delivery: Delivery, held: Held | None) -> None:
         kind, received_at = label(delivery.topic), self._clock()
+        await self._complete.wait()
         message = Message(
             topic=delivery.topic,
             payload=delivery.payload,

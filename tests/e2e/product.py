@@ -183,4 +183,7 @@ def running(
 def _ready(product: Product) -> bool:
     if product.process.poll() is not None:
         raise AssertionError(f"the product ended with {product.process.returncode}\n{product.log_tail()}")
-    return httpx.get(f"{product.url}/readyz", timeout=2).status_code == 200
+    return (
+        "\nREADY " in product.output.read_text(errors="replace")
+        and httpx.get(f"{product.url}/readyz", timeout=2).status_code == 200
+    )

@@ -48,6 +48,15 @@ def publish_lots(publisher: CountingPublisher, prefix: str, stop: threading.Even
         time.sleep(1 / RATE_PER_S)
 
 
+def until_all_raised(product: Product, prefix: str) -> None:
+    """Until every batch has its warning; says which have none."""
+    try:
+        until(lambda: len(raised_for(product, prefix)) == LOTS, within_s=120, what="a warning for every acknowledged batch")
+    except AssertionError as error:
+        missing = sorted({f"{prefix}{number:03d}" for number in range(LOTS)} - set(raised_for(product, prefix)))
+        raise AssertionError(f"{error}; without a warning: {missing}\n{product.log_tail()}") from None
+
+
 @pytest.mark.parametrize("victim", ["mqtt", "log", "redis", "gateway", "casework", "vision"])
 def test_nothing_is_lost_or_doubled_when_a_process_is_killed(product, victim):
     prefix = f"K{victim[:2].upper()}"
@@ -67,7 +76,7 @@ def test_nothing_is_lost_or_doubled_when_a_process_is_killed(product, victim):
             within_s=90,
             what=f"the broker acknowledged everything ({len(publisher.acknowledged)} of {len(publisher.published)})",
         )
-        until(lambda: len(raised_for(product, prefix)) == LOTS, within_s=120, what="a warning for every acknowledged batch")
+        until_all_raised(product, prefix)
     finally:
         stop.set()
         sender.join(10)
