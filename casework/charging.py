@@ -55,7 +55,7 @@ class Ruling:
 
 
 def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None:
-    """Propose the deduction of a warning if its time has come and none stands.
+    """Propose the deduction of a warning if its time has come and it is not charged yet.
 
     Ask after every change of a warning: closing as confirmed proposes it, and so do both deadlines passed without a submission.
 
@@ -66,17 +66,13 @@ def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None
     if not deadlines.charge_due(warning, now):
         return None
     work.uow.lock(f"ledger:{warning.uscc}")  # the ordinal and the caps depend on the merchant's other entries
-    own = work.uow.deductions.of_warning(warning.id)
-    if any(entry.state in STANDING for entry in own):
-        return None
     if not work.uow.evidence.of(warning.id):
         log.warning("deduction.without_evidence", warning=warning.id)
         return None
     merchant = work.merchant(warning.uscc)
     entry, others = _entry(work, warning, merchant, now)
     key = _free_key(work.uow, entry.key)
-    lost_to = entry.components.get("lost_to")
-    if key is None or (lost_to is not None and any(d.components.get("lost_to") == lost_to for d in own)):
+    if key is None or _lost_before(work.uow, entry):
         return None
     entry = replace(entry, key=key)
     work.uow.deductions.add(entry)
@@ -125,6 +121,13 @@ def _free_key(uow: UnitOfWork, key: str) -> str | None:
         number += 1
         candidate = f"{key}|{number}"
     return candidate
+
+
+def _lost_before(uow: UnitOfWork, entry: Deduction) -> bool:
+    """Whether the ledger shows already that this warning lost to the same sibling."""
+    winner = entry.components.get("lost_to")
+    own = uow.deductions.of_warning(entry.warning_id)
+    return winner is not None and any(known.components.get("lost_to") == winner for known in own)
 
 
 def _replace_loser(work: Work, loser: Deduction, now: datetime) -> list[Event]:

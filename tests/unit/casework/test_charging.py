@@ -178,3 +178,20 @@ def test_a_deduction_is_told_to_the_ledgers_topic_and_the_live_pages(scene: Scen
 def test_a_score_of_nobody_is_not_found(scene: Scene) -> None:
     with pytest.raises(NotFound):
         scene.office.score("91350100M000100Y43", "2026-11")
+
+
+def test_what_turns_out_graver_after_it_was_charged_replaces_the_milder_entry(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(state="in_store"), scene.now)
+    scene.office.sweep(scene.later(hours=2))
+    warning = scene.only_warning()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=25))
+    assert [(entry.violation_code, entry.state) for entry in scene.deductions()] == [("XV03", DeductionState.PROPOSED)]
+    scene.office.take_observation(scene.weighing(), scene.now)
+    scene.office.submit(warning.id, MERCHANT, "", [photo()], scene.later(minutes=1))
+    closed = scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.later(minutes=1))
+    assert [event.name for event in closed.events][1:] == [EventName.DEDUCTION_PROPOSED, EventName.DEDUCTION_WITHDRAWN]
+    assert {(entry.violation_code, entry.state) for entry in scene.deductions()} == {
+        ("XV03", DeductionState.WITHDRAWN),
+        ("XV04", DeductionState.PROPOSED),
+    }
