@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from domain.errors import Unavailable
@@ -82,7 +84,12 @@ class LiveStream:
         self, url: str, *, stream: str = STREAM, max_length: int = 10_000, queue_length: int = 256, replay_limit: int = 500
     ) -> None:
         self._redis: Any = Redis.from_url(
-            url, protocol=2, socket_connect_timeout=3, socket_timeout=15, health_check_interval=10, decode_responses=False
+            url,
+            protocol=2,
+            socket_connect_timeout=3,
+            socket_timeout=15,
+            retry=Retry(NoBackoff(), 0),  # a reconnection must be noticed: the stream may be another one
+            decode_responses=False,
         )
         self._stream = stream
         self._max_length = max_length
@@ -102,9 +109,9 @@ class LiveStream:
         self._closed = True
         self.hub.close()
         if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+            while not self._reader.done():  # the client may take a cancellation for a lost connection and go on
+                self._reader.cancel()
+                await asyncio.wait({self._reader}, timeout=0.1)
             self._reader = None
         with contextlib.suppress(*_LOST):
             await self._redis.aclose()
@@ -192,7 +199,7 @@ class LiveStream:
             try:
                 await self._find_place()
                 wait = 0.05
-                while True:
+                while not self._closed:
                     await self._read_some()
             except _LOST as error:
                 metrics.LIVE_RECONNECTS.inc()

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from domain.deductions import DeductionState
 from domain.findings import EvidenceKind
-from domain.parties import BusinessForm, Role
+from domain.parties import BusinessForm, Role, ZoneKind
 from domain.warnings import Disposition, State
 from web.problems import ProblemCode
 
@@ -83,6 +83,17 @@ FORMS: Mapping[str, str] = MappingProxyType(
         BusinessForm.STALL: _("市场摊位"),
     }
 )
+
+ZONES: Mapping[str, str] = MappingProxyType(
+    {
+        ZoneKind.KITCHEN: _("后厨"),
+        ZoneKind.SPECIAL_ROOM: _("专间"),
+        ZoneKind.STOVE: _("灶台"),
+        ZoneKind.STORAGE: _("库房"),
+        ZoneKind.CLOSED: _("封闭区"),
+    }
+)
+"""Zones are named by their sites; those named like their kind are said in words."""
 
 EVIDENCE: Mapping[str, str] = MappingProxyType(
     {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from casework import words
+from domain.findings import Reason
 from domain.time import format_instant
 from web import names
 from web.auth import Identity, MaybeSignedIn
@@ -58,6 +59,14 @@ def points(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def sentence(reason: Reason, language: Language) -> str:
+    """Why something was raised, with the zone in words where it is named like its kind."""
+    zone = names.ZONES.get(reason.params.get("zone", ""))
+    if zone is not None:
+        reason = replace(reason, params={**reason.params, "zone": language.text(zone)})
+    return words.sentence(reason, language.text)
+
+
 @cache
 def environment(language: Language) -> Environment:
     """The templates in one language."""
@@ -79,7 +88,7 @@ def environment(language: Language) -> Environment:
     made.globals["class_name"] = lambda class_: words.class_name(class_, language.text)
     made.globals["step_name"] = lambda step: story.step_name(step, language)
     made.globals["step_note"] = lambda step: story.step_note(step, language)
-    made.globals["sentence"] = lambda reason: words.sentence(reason, language.text)
+    made.globals["sentence"] = lambda reason: sentence(reason, language)
     return made
 
 

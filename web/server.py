@@ -71,14 +71,18 @@ async def serve(app: FastAPI, host: str, port: int, *, stop: asyncio.Event, star
         server_header=False,
     )
     server = Server(config, app.state.parts, started or asyncio.Event())
-    serving = asyncio.create_task(server.serve(), name="web-server")
+    serving = asyncio.create_task(_run(server, f"{host}:{port}"), name="web-server")
     stopping = asyncio.create_task(stop.wait(), name="web-stop")
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.stop()
         stopping.cancel()
-        try:
-            await serving
-        except SystemExit as error:  # uvicorn's way to say that the port is taken
-            raise OSError(f"cannot listen on {host}:{port}") from error
+        await serving
+
+
+async def _run(server: Server, address: str) -> None:
+    try:
+        await server.serve()
+    except SystemExit as error:  # uvicorn's way to say that the port is taken; it must not leave this task
+        raise OSError(f"cannot listen on {address}") from error
