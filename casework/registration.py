@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from casework.outbound import tell_register
-from devices.registers import device_record, merchant_record
+from devices.registers import device_record, merchant_record, told_record
 from domain.parties import Device, Merchant, User
 from store.ports import UnitOfWork
 
@@ -71,11 +71,13 @@ def register(uow: UnitOfWork, roll: Roll, password_hashes: Mapping[str, str], no
 
 
 def tell(uow: UnitOfWork, now: datetime) -> None:
-    """Enqueue a ``registers`` record for every merchant and device that SQL knows."""
-    for merchant in uow.merchants.list():
+    """Enqueue a ``registers`` record for every merchant and device that SQL knows, and one that says that these were all."""
+    merchants, devices = uow.merchants.list(), uow.devices.list()
+    for merchant in merchants:
         tell_register(uow, *merchant_record(merchant), now)
-    for device in uow.devices.list():
+    for device in devices:
         tell_register(uow, *device_record(device), now)
+    tell_register(uow, *told_record(len(merchants), len(devices)), now)
 
 
 def _as_known(uow: UnitOfWork, user: User) -> User:

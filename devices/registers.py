@@ -20,7 +20,7 @@ from domain.time import format_instant, parse_instant
 
 log = structlog.get_logger(__name__)
 
-_MERCHANT, _DEVICE = "merchant:", "device:"
+_MERCHANT, _DEVICE, _TOLD = "merchant:", "device:", "told"
 
 
 def merchant_record(merchant: Merchant) -> tuple[str, dict[str, Any]]:
@@ -52,6 +52,11 @@ def device_record(device: Device) -> tuple[str, dict[str, Any]]:
     return _DEVICE + device.id, value
 
 
+def told_record(merchants: int, devices: int) -> tuple[str, dict[str, Any]]:
+    """The record that ends a telling of the whole register: before it, an unknown device may only be one not told yet."""
+    return _TOLD, {"merchants": merchants, "devices": devices}
+
+
 def read_device(value: Mapping[str, Any]) -> Device:
     """A device from its record.
 
@@ -78,6 +83,7 @@ class Registers:
     def __init__(self, merchants: Iterable[Merchant] = (), devices: Iterable[Device] = ()) -> None:
         self._merchants: dict[str, str] = {}
         self._devices: dict[str, Device] = {}
+        self._told = False
         for merchant in merchants:
             self.apply(*merchant_record(merchant))
         for device in devices:
@@ -91,6 +97,8 @@ class Registers:
                 self._apply_merchant(key.removeprefix(_MERCHANT), decoded)
             elif key.startswith(_DEVICE):
                 self._apply_device(key.removeprefix(_DEVICE), decoded)
+            elif key == _TOLD:
+                self._told = True
             else:
                 log.warning("registers.unknown_key", key=key[:80])
         except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -108,6 +116,11 @@ class Registers:
             return
         device = read_device(value)
         self._devices[device.id] = device
+
+    @property
+    def told(self) -> bool:
+        """Whether the whole register has been told at least once."""
+        return self._told
 
     def knows(self, uscc: str) -> bool:
         """Whether the merchant is registered here."""

@@ -1,7 +1,7 @@
 """Follow the compacted topic ``registers`` into a table in memory, from its beginning, for ever.
 
-The gateway may judge a device only after the whole topic has been read once *and* it named anybody at all: an empty register
-means "not told yet", never "everybody is unknown".
+The gateway may judge a device only after the whole topic has been read once *and* the record came that ends a telling:
+before that an unknown device may only be one not told yet.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ class Table(Protocol):
     def apply(self, key: str, value: bytes | None) -> None:
         """Take one record."""
 
+    @property
+    def told(self) -> bool:
+        """Whether the record that ends a telling has come."""
+
 
 async def follow(bootstrap: str, table: Table, ready: asyncio.Event, *, client_id: str) -> None:
-    """Keep ``table`` in step until cancelled; set ``ready`` once it is complete and not empty. Reconnects by itself."""
+    """Keep ``table`` in step until cancelled; set ``ready`` once it has been told whole. Reconnects by itself."""
     while True:
         consumer = AIOKafkaConsumer(
             Topic.REGISTERS.value,
@@ -58,7 +62,7 @@ async def _read(consumer: AIOKafkaConsumer, table: Table, ready: asyncio.Event) 
             for record in records:
                 table.apply((record.key or b"").decode("utf-8", "replace"), record.value)
                 applied += 1
-        if applied and not ready.is_set() and await _caught_up(consumer, assigned):
+        if table.told and not ready.is_set() and await _caught_up(consumer, assigned):
             log.info("registers.complete", records=applied)
             ready.set()
 

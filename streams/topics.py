@@ -45,7 +45,9 @@ PLANS: Mapping[Topic, TopicPlan] = {
     Topic.OBSERVATIONS: TopicPlan(4, {"retention.ms": str(28 * _DAY_MS)}),
     Topic.DETECTIONS: TopicPlan(4, {"retention.ms": str(3 * _DAY_MS)}),
     Topic.FINDINGS: TopicPlan(4, {"retention.ms": str(180 * _DAY_MS)}),
-    Topic.WARNINGS: TopicPlan(4, {"cleanup.policy": "compact"}),
+    Topic.WARNINGS: TopicPlan(
+        4, {"retention.ms": str(180 * _DAY_MS)}
+    ),  # keyed by merchant: compaction would keep one event of each
     Topic.DEDUCTIONS: TopicPlan(4, {"retention.ms": str(180 * _DAY_MS)}),
     Topic.DEAD_LETTERS: TopicPlan(1, {"retention.ms": str(28 * _DAY_MS), "max.message.bytes": str(MAX_MESSAGE_BYTES)}),
 }
