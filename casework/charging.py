@@ -102,11 +102,16 @@ def _entry(work: Work, warning: Warning, merchant: Merchant, now: datetime) -> t
 
 
 def _self_reported(uow: UnitOfWork, warning: Warning) -> bool:
-    """Whether the merchant set expired goods apart within an hour of their expiry (F.4)."""
+    """Whether the merchant set expired goods apart within an hour of their expiry and before being warned (F.4).
+
+    Setting apart after the warning is rectifying, and what an officer verified is booked after it too.
+    """
     if warning.camera is not None:
         return False
     batch = uow.batches.get(warning.uscc, warning.subject)
-    return batch is not None and batch.state in SEGREGATED and batch.event_time <= batch.expires_at + SELF_REPORT_WITHIN
+    if batch is None or batch.state not in SEGREGATED:
+        return False
+    return batch.event_time <= batch.expires_at + SELF_REPORT_WITHIN and batch.event_time < warning.raised_at
 
 
 def _free_key(uow: UnitOfWork, key: str) -> str | None:

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.deductions import DeductionState
+from domain.deductions import Deduction, DeductionState
 from domain.errors import Forbidden, IllegalTransition, NotFound
 from domain.events import EventName, Lane
+from domain.records import BatchState
 from tests.unit.casework.scene import (
     COLLEAGUE,
     FAR_INSPECTOR,
@@ -123,18 +124,46 @@ def test_a_second_lot_in_the_month_costs_half_as_much_again(scene: Scene) -> Non
     assert [entry.points for entry in scene.deductions()] == [Decimal("15.0"), Decimal("22.5")]
 
 
-def test_setting_apart_within_an_hour_of_the_expiry_waives_what_is_waivable(scene: Scene) -> None:
-    scene.office.take_observation(scene.batch(state="in_store"), scene.now)
-    scene.office.sweep(scene.later(minutes=61))
-    warning = scene.only_warning()
+def _a_lot_expired_in_store(scene: Scene, lot: str) -> str:
+    """The id of the warning about a lot that expires in an hour, raised half an hour after that."""
+    scene.office.take_observation(scene.batch(lot, state="in_store"), scene.now)
+    scene.office.sweep(scene.later(minutes=90))
+    (warning,) = scene.warnings(state="open")
     assert warning.violation_code == "XV03"
-    scene.later(minutes=20)
-    scene.office.take_observation(scene.move("L1", "in_store", "quarantined", 5000), scene.now)
-    scene.office.submit(warning.id, MERCHANT, "已隔离", [photo()], scene.later(minutes=5))
-    closed = scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.later(minutes=1))
+    return warning.id
+
+
+def _verified(scene: Scene, warning_id: str) -> Deduction:
+    scene.office.submit(warning_id, MERCHANT, "已隔离", [photo()], scene.later(minutes=5))
+    closed = scene.office.verify(warning_id, INSPECTOR, ok=True, note="", now=scene.later(minutes=1))
     assert closed.deduction is not None
-    assert closed.deduction.points == 0
-    assert Decimal(closed.deduction.components["waived"]) == 5
+    return closed.deduction
+
+
+@pytest.mark.parametrize(
+    ("set_apart_at", "points"),
+    [(80, "0"), (95, "7.5")],
+    ids=["set apart before the warning, told after it: waived", "set apart after the warning: that is rectifying"],
+)
+def test_only_what_the_merchant_set_apart_before_the_warning_is_a_report_of_their_own(
+    scene: Scene, set_apart_at: int, points: str
+) -> None:
+    _verified(scene, _a_lot_expired_in_store(scene, "L1"))  # the first of the month is waived as such
+    start = scene.now
+    warning_id = _a_lot_expired_in_store(scene, "L2")
+    scene.later(minutes=10)
+    moved = scene.move("L2", "in_store", "quarantined", 5000, at=start + timedelta(minutes=set_apart_at))
+    scene.office.take_observation(moved, scene.now)
+    assert _verified(scene, warning_id).points == Decimal(points)
+
+
+def test_an_officers_verification_is_no_report_of_the_merchants_own(scene: Scene) -> None:
+    _verified(scene, _a_lot_expired_in_store(scene, "L1"))
+    warning_id = _a_lot_expired_in_store(scene, "L2")
+    assert _verified(scene, warning_id).points == Decimal("7.5")
+    scene.office.reopen(warning_id, INSPECTOR, "又上架", scene.later(minutes=1))
+    assert scene.batch_of("L2").state is BatchState.QUARANTINED, "booked by the first verification, within the hour"
+    assert _verified(scene, warning_id).points == Decimal("7.5")
 
 
 def test_an_objection_is_decided_by_somebody_else(scene: Scene) -> None:
