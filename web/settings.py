@@ -18,7 +18,7 @@ class WebSettings:
         heartbeat_every: silence on a live stream after which a comment line keeps it open.
         session_checked_every: how often an open live stream asks whether its session still stands.
         vapid_public_key: the application server key (base64url, uncompressed P-256 point); empty = no Web Push.
-        push_hosts: hosts (or ``.suffixes``) a push subscription may point to; empty = any https host.
+        push_hosts: hosts a push subscription may point to, ``*.`` at the front admits what is under one; none = no push.
         batch_limit: observations in one request.
         batch_bytes: size of one request of observations.
         device_rate: observations per second and device (E070).

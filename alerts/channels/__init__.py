@@ -6,6 +6,17 @@ tells it whether that makes sense.
 
 from alerts.channels.message import Accepted, Channel, FailureReason, Message, PushKeys, Rejected, Target
 from alerts.channels.webhook import Webhook
-from alerts.channels.webpush import WebPush
+from alerts.channels.webpush import WebPush, push_address
 
-__all__ = ["Accepted", "Channel", "FailureReason", "Message", "PushKeys", "Rejected", "Target", "WebPush", "Webhook"]
+__all__ = [
+    "Accepted",
+    "Channel",
+    "FailureReason",
+    "Message",
+    "PushKeys",
+    "Rejected",
+    "Target",
+    "WebPush",
+    "Webhook",
+    "push_address",
+]

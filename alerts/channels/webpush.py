@@ -31,6 +31,18 @@ LONGEST_BODY_BYTES = 4096
 SIGNATURE_LIVES = timedelta(hours=12)  # RFC 8292 allows at most 24 h, and clocks differ
 
 
+def push_address(url: str, allowed: Collection[str]) -> httpx.URL:
+    """A subscription's endpoint, if it may be posted to: asked for when it is given, and again at each sending.
+
+    Raises:
+        Rejected: MISCONFIGURED if it is no https address, HOST_NOT_ALLOWED outside the allow-list.
+    """
+    parsed = address(url)
+    if not host_allowed(parsed.host, allowed):
+        raise Rejected(retry=False, reason=FailureReason.HOST_NOT_ALLOWED, detail=parsed.host)
+    return parsed
+
+
 class WebPush:
     """The channel ``webpush``.
 
@@ -83,9 +95,7 @@ class WebPush:
             Rejected: GONE if the subscription no longer exists; HOST_NOT_ALLOWED, TOO_LARGE and MISCONFIGURED without any
                 traffic.
         """
-        url = address(target.url)
-        if not host_allowed(url.host, self._allowed):
-            raise Rejected(retry=False, reason=FailureReason.HOST_NOT_ALLOWED, detail=url.host)
+        url = push_address(target.url, self._allowed)
         if target.keys is None:
             raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail="a subscription has keys")
         text = json.dumps(message.to_wire(), ensure_ascii=False, separators=(",", ":")).encode()

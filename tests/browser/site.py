@@ -58,7 +58,7 @@ def served(database: Path, directory: Path) -> Iterator[Site]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
         probe.close()
-        settings = WebSettings(site_name="镇海区 Zhenhai", vapid_public_key=VAPID)
+        settings = WebSettings(site_name="镇海区 Zhenhai", vapid_public_key=VAPID, push_hosts=("push.example.org",))
         kitchen = Kitchen.copied(database, directory / "site", redis_url=valkey.url, settings=settings, clock=RunningClock())
         loop = asyncio.new_event_loop()
         stop, started, failed = asyncio.Event(), threading.Event(), []

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from alerts.channels import Rejected, push_address
 from domain.errors import BadInput, Code, NotFound
 from domain.events import PushSubscription
 from domain.ids import derived_id
@@ -45,12 +46,12 @@ def subscription_id(endpoint: str) -> str:
 
 
 def _check_endpoint(parts: Parts, endpoint: str) -> None:
-    split = urlsplit(endpoint)
-    allowed = parts.settings.push_hosts
-    host = (split.hostname or "").lower()
-    known = not allowed or any(host == one or (one.startswith(".") and host.endswith(one)) for one in allowed)
-    if split.scheme != "https" or not host or not known:
-        raise BadInput(Code.FIELD, "not the https address of a known push service", where="endpoint")
+    try:
+        push_address(endpoint, parts.settings.push_hosts)
+    except Rejected as refused:
+        raise BadInput(
+            Code.FIELD, f"not the https address of a known push service ({refused.detail})", where="endpoint"
+        ) from None
 
 
 @router.get("/key")

@@ -115,7 +115,7 @@ class Kitchen:
 
     directory: Path
     redis_url: str = "redis://127.0.0.1:1/0"
-    settings: WebSettings = field(default_factory=WebSettings)
+    settings: WebSettings = field(default_factory=lambda: WebSettings(push_hosts=("push.example.org",)))
     clock: Clock = field(default_factory=Clock)
     accepted: list[Observation] = field(default_factory=list)
     buried: list[DeadLetter] = field(default_factory=list)
