@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -21,10 +20,8 @@ from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
 from domain.events import Event, EventName
 from domain.observations import Flag, Kind, Observation
 from domain.parties import Merchant
-from domain.records import SEGREGATED, Batch, BatchKind, BatchState, Weighing
-from domain.time import parse_instant
-
-NOTHING = Decimal(0)
+from domain.records import Batch, Weighing
+from traceability import batches
 
 
 def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
@@ -106,8 +103,9 @@ def _weigh(work: Work, observation: Observation, merchant: Merchant, now: dateti
     if batch is None:
         return events
     events += judge(work, batch, merchant, now, sold=weighing)
-    if batch.event_time <= weighing.at and batch.qty_g > NOTHING:
-        work.uow.batches.put(replace(batch, qty_g=max(NOTHING, batch.qty_g - weighing.net_g)))
+    left = batches.sold(batch, weighing)
+    if left != batch:
+        work.uow.batches.put(left)
     return events
 
 
@@ -150,29 +148,9 @@ def judge(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: 
 def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     work.uow.observations.add(observation)
     events = _heard(work, observation, merchant, now)
-    batch = _batch(observation)
-    known = work.uow.batches.get(batch.uscc, batch.lot)
-    if known is not None and known.event_time > batch.event_time:
-        return events
-    return events + _settle(work, batch, merchant, now)
-
-
-def _batch(observation: Observation) -> Batch:
-    body = observation.body
-    return Batch(
-        uscc=observation.uscc,
-        lot=str(body["lot"]),
-        kind=BatchKind(body["kind"]),
-        name=str(body["name"]),
-        qty_g=Decimal(str(body["qty_g"])),
-        expires_at=parse_instant(body["expires_at"], "body.expires_at"),
-        state=BatchState(body["state"]),
-        event_time=observation.event_time,
-        produced_on=str(body.get("produced_on") or ""),
-        gb2760_class=str(body.get("gb2760_class") or ""),
-        supplier_uscc=str(body.get("supplier_uscc") or ""),
-        voucher_ref=str(body.get("voucher_ref") or ""),
-    )
+    known = work.uow.batches.get(observation.uscc, str(observation.body["lot"]))
+    batch = batches.stated(known, observation)
+    return events if batch is known else events + _settle(work, batch, merchant, now)
 
 
 def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list[Event]:
@@ -184,39 +162,14 @@ def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list
 
 def _move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     """A move between places. One older than what is known of the batch is kept but changes nothing: it is in there already."""
-    lot, quantity = str(observation.body["lot"]), Decimal(str(observation.body["qty_g"]))
+    lot = str(observation.body["lot"])
     known = work.uow.batches.get(observation.uscc, lot)
-    if known is not None and known.event_time > observation.event_time:
-        work.uow.observations.add(observation)
-        return _heard(work, observation, merchant, now)
-    if known is None or quantity > known.qty_g:
-        there = NOTHING if known is None else known.qty_g
-        raise BadInput(
-            Code.BATCH_BELOW_ZERO,
-            f"{quantity} g of {lot} cannot move: {there} g are there",
-            where="body.qty_g",
-            hint="send batch.upsert first",
-        )
+    if known is None:
+        raise BadInput(Code.BATCH_BELOW_ZERO, f"nothing is known of {lot}", where="body.lot", hint="send batch.upsert first")
+    moved = batches.moved(known, observation.body, observation.event_time)
     work.uow.observations.add(observation)
     events = _heard(work, observation, merchant, now)
-    moved = after_move(known, BatchState(observation.body["to"]), quantity, observation.event_time)
-    return events + _settle(work, moved, merchant, now)
-
-
-def after_move(batch: Batch, to: BatchState, quantity: Decimal, at: datetime) -> Batch:
-    """A batch after part or all of it went to another place.
-
-    A batch has one state: that of what remains. What is set apart or destroyed no longer remains; when everything is, the batch
-    itself is. A part that goes on sale, into use or back into store makes the whole batch be there, for the strictest rule holds.
-    """
-    if to in SEGREGATED:
-        rest = batch.qty_g - quantity
-        if rest > NOTHING:
-            return replace(batch, qty_g=rest, event_time=at)
-        left = NOTHING if to is BatchState.DESTROYED else quantity
-        return replace(batch, qty_g=left, state=to, event_time=at)
-    released = quantity if batch.state in SEGREGATED else batch.qty_g
-    return replace(batch, qty_g=released, state=to, event_time=at)
+    return events if moved is known else events + _settle(work, moved, merchant, now)
 
 
 def _status(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:

@@ -86,7 +86,13 @@ def _more_exposed(one: BatchState, other: BatchState) -> BatchState:
 
 
 def sold(batch: Batch, weighing: Weighing) -> Batch:
-    """The lot after a sale. A sale is a fact: more sold than was known leaves nothing, and is no error."""
+    """The lot after a sale. A sale is a fact: more sold than was known leaves nothing, and is no error.
+
+    Returns:
+        The same object if the sale was before what is known of the lot: it is in there already.
+    """
+    if weighing.at < batch.event_time:
+        return batch
     left = max(Decimal(0), batch.qty_g - weighing.net_g)
     state = BatchState.DEPLETED if left == 0 and batch.state not in _APART else batch.state
     return replace(batch, qty_g=left, state=state)

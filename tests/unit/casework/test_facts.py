@@ -121,6 +121,7 @@ def test_a_move_of_a_batch_nobody_knows_is_below_zero(scene: Scene) -> None:
         ("on_sale", "destroyed", 100, BatchState.DESTROYED, 0),
         ("quarantined", "destroyed", 40, BatchState.QUARANTINED, 60),
         ("quarantined", "in_store", 40, BatchState.IN_STORE, 40),
+        ("on_sale", "in_store", 40, BatchState.ON_SALE, 100),
     ],
     ids=[
         "a part on sale puts the batch on sale",
@@ -129,6 +130,7 @@ def test_a_move_of_a_batch_nobody_knows_is_below_zero(scene: Scene) -> None:
         "all of it destroyed leaves nothing",
         "what is set apart stays so while a part is destroyed",
         "only what is released is back in store",
+        "of what is partly taken back the rest is still on sale",
     ],
 )
 def test_a_move_leaves_the_batch_where_its_rest_is(
@@ -139,6 +141,14 @@ def test_a_move_leaves_the_batch_where_its_rest_is(
     scene.office.take_observation(scene.move("L1", start, to, moved), scene.now)
     batch = scene.batch_of("L1")
     assert (batch.state, batch.qty_g) == (state, Decimal(left))
+
+
+def test_a_part_set_apart_comes_back(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(qty_g=100), scene.now)
+    for origin, to in (("on_sale", "quarantined"), ("quarantined", "on_sale")):
+        scene.later(minutes=1)
+        scene.office.take_observation(scene.move("L1", origin, to, 40), scene.now)
+    assert (scene.batch_of("L1").state, scene.batch_of("L1").qty_g) == (BatchState.ON_SALE, 100)
 
 
 def test_an_older_word_about_a_batch_does_not_overwrite_a_newer_one(scene: Scene) -> None:
@@ -262,6 +272,6 @@ def test_stock_is_less_by_what_was_sold_and_never_below_nothing(scene: Scene) ->
     for _ in range(2):
         scene.later(minutes=1)
         scene.office.take_observation(scene.weighing(), scene.now)
-    assert scene.batch_of("L1").qty_g == 0
+    assert (scene.batch_of("L1").qty_g, scene.batch_of("L1").state) == (0, BatchState.DEPLETED)
     scene.office.sweep(scene.later(hours=3))
     assert scene.warnings(uscc=USCC) == [], "what is sold out cannot expire in store"

@@ -117,10 +117,14 @@ def test_an_older_statement_does_not_overwrite_a_newer_one():
     assert stated(LOT, a_statement(at=AT - timedelta(seconds=1))) is LOT
 
 
-def a_sale(net_g):
+def a_sale(net_g, at=LATER):
     return Weighing(
-        event_id="e", uscc=USCC, device_id="scl-0a1b2c3d", at=LATER, trace_code="t", plu="p", lot="L1", net_g=net_g, amount_fen=1
+        event_id="e", uscc=USCC, device_id="scl-0a1b2c3d", at=at, trace_code="t", plu="p", lot="L1", net_g=net_g, amount_fen=1
     )
+
+
+def test_a_sale_before_what_is_known_is_in_there_already():
+    assert sold(LOT, a_sale(512, at=AT - timedelta(seconds=1))) is LOT
 
 
 @pytest.mark.parametrize(
