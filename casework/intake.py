@@ -12,6 +12,7 @@ from typing import Any
 
 from alerts import raising
 from alerts.raising import Merge
+from casework import charging
 from casework.desk import Desk, Work, merchant_of
 from casework.handling import change, event_of, record
 from casework.outbound import tell_finding, tell_warning
@@ -71,7 +72,7 @@ def settle(work: Work, finding: Finding, now: datetime, *, actor: Actor, known: 
             verdict = Merge.ATTACH
     if verdict is Merge.ATTACH and latest is not None:
         store(FindingState.ATTACHED, latest.id)
-        return [_attach(work, finding, latest, now, actor)]
+        return _attach(work, finding, latest, now, actor)
     store(FindingState.DISCARDED, None)
     return []
 
@@ -98,15 +99,16 @@ def _raise(
     return event
 
 
-def _attach(work: Work, finding: Finding, warning: Warning, now: datetime, actor: Actor) -> Event:
+def _attach(work: Work, finding: Finding, warning: Warning, now: datetime, actor: Actor) -> list[Event]:
     """Attach a finding as evidence, and remind. If it shows a graver violation of the same fact, that is what is charged."""
     kept = _keep_evidence(work.uow, finding, warning)
     after, reason = raising.attach(warning, finding), f"{ENTITY} {finding.id}"
     if after.violation_code != warning.violation_code:
         reason = f"{reason}: {warning.violation_code} → {after.violation_code}"
     event = event_of(EventName.WARNING_ATTACHED, after, actor, now, finding=finding.id)
-    change(work, warning, after, event, actor, reason=reason, evidence_ids=kept)
-    return event
+    stored = change(work, warning, after, event, actor, reason=reason, evidence_ids=kept)
+    ruling = charging.propose_if_due(work, stored, now)
+    return [event, *(ruling.events if ruling is not None else ())]
 
 
 def _keep_evidence(uow: UnitOfWork, finding: Finding, warning: Warning) -> list[str]:

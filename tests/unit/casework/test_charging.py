@@ -20,6 +20,7 @@ from tests.unit.casework.scene import (
     SUPERVISOR,
     USCC,
     Scene,
+    names,
     photo,
 )
 
@@ -209,18 +210,28 @@ def test_a_score_of_nobody_is_not_found(scene: Scene) -> None:
         scene.office.score("91350100M000100Y43", "2026-11")
 
 
-def test_what_turns_out_graver_after_it_was_charged_replaces_the_milder_entry(scene: Scene) -> None:
+def test_what_turns_out_graver_after_it_was_charged_replaces_the_milder_entry_at_once_and_once(scene: Scene) -> None:
     scene.office.take_observation(scene.batch(state="in_store"), scene.now)
     scene.office.sweep(scene.later(hours=2))
     warning = scene.only_warning()
     scene.office.delivered(warning.id, scene.now)
     scene.office.sweep(scene.later(hours=25))
     assert [(entry.violation_code, entry.state) for entry in scene.deductions()] == [("XV03", DeductionState.PROPOSED)]
-    scene.office.take_observation(scene.weighing(), scene.now)
+    sold = scene.office.take_observation(scene.weighing(), scene.now)
+    assert names(sold) == [
+        EventName.WARNING_ATTACHED,
+        EventName.DEDUCTION_PROPOSED,
+        EventName.DEDUCTION_WITHDRAWN,
+    ]
+    charged = {(entry.violation_code, entry.state, entry.points) for entry in scene.deductions()}
+    assert charged == {
+        ("XV03", DeductionState.WITHDRAWN, Decimal(0)),
+        ("XV04", DeductionState.PROPOSED, Decimal("22.5")),  # with the overdue half
+    }
+    scene.office.take_observation(scene.weighing(), scene.later(minutes=5))
+    scene.office.sweep(scene.later(hours=1))
     scene.office.submit(warning.id, MERCHANT, "", [photo()], scene.later(minutes=1))
     closed = scene.office.verify(warning.id, INSPECTOR, ok=True, note="", now=scene.later(minutes=1))
-    assert [event.name for event in closed.events][1:] == [EventName.DEDUCTION_PROPOSED, EventName.DEDUCTION_WITHDRAWN]
-    assert {(entry.violation_code, entry.state) for entry in scene.deductions()} == {
-        ("XV03", DeductionState.WITHDRAWN),
-        ("XV04", DeductionState.PROPOSED),
-    }
+    assert closed.deduction is None
+    assert {(entry.violation_code, entry.state, entry.points) for entry in scene.deductions()} == charged
+    assert scene.office.score(USCC, "2026-11").score_if_confirmed == Decimal("77.5")
