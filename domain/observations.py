@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,9 +21,13 @@ from typing import Any
 from domain.bodies import check_body
 from domain.errors import BadInput, Code
 from domain.ids import derived_id, parse_device_id, parse_uscc
+from domain.text import is_storable
 from domain.time import format_instant, parse_instant
 
 MAX_ENVELOPE_BYTES = 64 * 1024
+MAX_DEPTH = 32
+MOST_WHOLE = 2**63 - 1
+LONGEST_NAME = 40
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 SKEW = timedelta(minutes=5)
 QUARANTINE = timedelta(hours=24)
@@ -140,22 +145,46 @@ def _no_constant(text: str) -> None:
     raise BadInput(Code.IMPOSSIBLE_VALUE, f"{text} is no number", where="envelope")
 
 
-def _forbid_polymorphic(value: object) -> None:
-    if isinstance(value, dict):
-        if "__faust" in value:
+def _check_shape(envelope: Mapping[str, Any]) -> None:
+    """Refuse what nests too deep to be walked safely, and keys that would make a stream framework construct objects."""
+    level: list[object] = [envelope]
+    for _ in range(MAX_DEPTH):
+        if any("__faust" in value for value in level if isinstance(value, dict)):
             raise BadInput(Code.POLYMORPHIC, 'a "__faust" key is not allowed', where="envelope", hint="remove it")
-        for inner in value.values():
-            _forbid_polymorphic(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _forbid_polymorphic(inner)
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return
+    raise BadInput(Code.MALFORMED, f"nested deeper than {MAX_DEPTH} levels", where="envelope")
+
+
+def _inside(value: object) -> Iterable[object]:
+    """What a JSON object or array holds."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _check_holds(value: object, where: str) -> None:
+    """Refuse text (keys included) and numbers that not every database can hold; the depth was bounded before."""
+    if isinstance(value, str) and not is_storable(value):
+        raise BadInput(Code.FIELD, "the text has a NUL or half a surrogate pair", where=where, hint="remove it")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(Code.IMPOSSIBLE_VALUE, "a number without end", where=where)
+    if isinstance(value, int) and not -MOST_WHOLE <= value <= MOST_WHOLE:
+        raise BadInput(Code.IMPOSSIBLE_VALUE, "a whole number of more than 64 bits", where=where)
+    if isinstance(value, dict):
+        for key in value:
+            _check_holds(key, where)
+    for inner in _inside(value):
+        _check_holds(inner, where)
 
 
 def decode_json(raw: bytes) -> dict[str, Any]:
     """Bytes from outside as a JSON object.
 
     Raises:
-        BadInput: E001 if it is no UTF-8 JSON object or longer than 64 KiB, E004 on a ``__faust`` key, E050 on NaN or Infinity.
+        BadInput: E001 if it is no UTF-8 JSON object, longer than 64 KiB or nested deeper than 32 levels, E004 on a ``__faust``
+            key, E050 on NaN or Infinity.
     """
     if len(raw) > MAX_ENVELOPE_BYTES:
         raise BadInput(Code.MALFORMED, f"{len(raw)} bytes, more than {MAX_ENVELOPE_BYTES}", where="envelope")
@@ -165,7 +194,7 @@ def decode_json(raw: bytes) -> dict[str, Any]:
         raise BadInput(Code.MALFORMED, f"not UTF-8 JSON ({error})", where="envelope") from None
     if not isinstance(value, dict):
         raise BadInput(Code.MALFORMED, "not a JSON object", where="envelope")
-    _forbid_polymorphic(value)
+    _check_shape(value)
     return value
 
 
@@ -190,6 +219,8 @@ def parse_envelope(raw: bytes | Mapping[str, Any], received_at: datetime) -> Obs
         BadInput: with the code of domain.md E.4.
     """
     envelope = decode_json(raw) if isinstance(raw, bytes) else raw
+    if envelope is raw:
+        _check_shape(envelope)
     if envelope.get("v") != 1 or isinstance(envelope.get("v"), bool):
         raise BadInput(Code.UNKNOWN_KIND, f"version {envelope.get('v')!r} is not known", where="v", hint="send v: 1")
     try:
@@ -207,6 +238,9 @@ def parse_envelope(raw: bytes | Mapping[str, Any], received_at: datetime) -> Obs
     body = envelope.get("body")
     if not isinstance(body, dict):
         raise BadInput(Code.FIELD, "an object is required", where="body")
+    for name, value in body.items():
+        _check_holds(name, "body")
+        _check_holds(value, f"body.{name[:LONGEST_NAME]}")
     check_body(kind.value, body)
     if kind is Kind.SCALE_WEIGH and not scale_adds_up(body):
         flags = (*flags, Flag.SUSPECT)

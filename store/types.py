@@ -18,6 +18,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from domain.errors import BadInput, Code
+from domain.text import is_storable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -48,19 +49,7 @@ def instant(since_1970_us: int) -> datetime:
 
 def storable(text: str) -> str:
     """The text with what no database takes (NUL, lone surrogates) replaced by U+FFFD."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8") if not _is_storable(text) else text
-
-
-def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8") if not is_storable(text) else text
 
 
 class Line(TypeDecorator[str]):
@@ -79,7 +68,7 @@ class Line(TypeDecorator[str]):
         Raises:
             BadInput: E003 on NUL or a lone surrogate.
         """
-        if value is not None and not _is_storable(value):
+        if value is not None and not is_storable(value):
             raise BadInput(Code.FIELD, "the text has a NUL or half a surrogate pair", where=dialect.name, hint="remove it")
         return value
 

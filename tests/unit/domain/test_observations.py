@@ -39,6 +39,13 @@ def envelope(**changes):
     return {**base, **changes}
 
 
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def raw(**changes):
     return json.dumps(envelope(**changes)).encode()
 
@@ -70,6 +77,15 @@ def test_an_observation_survives_the_wire():
         (b"[]", Code.MALFORMED, "not an object"),
         (b'{"a":"' + b"x" * 66_000 + b'"}', Code.MALFORMED, "over 64 KiB"),
         (b"[" * 100_000, Code.MALFORMED, "nested beyond reason"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, Code.MALFORMED, "parsed, but nested too deep to walk"),
+        (envelope(body={**WEIGH, "odd": nested(900)}), Code.MALFORMED, "the same when somebody else decoded it"),
+        (raw(body={**WEIGH, "operator": "p\0"}), Code.FIELD, "no database holds a NUL"),
+        (raw(body={**WEIGH, "odd": [{"name": "\ud83d"}]}), Code.FIELD, "half a surrogate pair, in a field nobody knows"),
+        (raw(body={**WEIGH, "odd": {"\udc00": 1}}), Code.FIELD, "half a surrogate pair in a key"),
+        (raw(body={**WEIGH, "\0": 1}), Code.FIELD, "a NUL in a key"),
+        (raw(body={**WEIGH, "net_g": 10**400}), Code.IMPOSSIBLE_VALUE, "a number no float reaches"),
+        (raw(body={**WEIGH, "odd": -(2**63) - 1}), Code.IMPOSSIBLE_VALUE, "a number no 64 bits hold"),
+        (raw(body=WEIGH).replace(b"4506", b'4506, "odd": 1e999'), Code.IMPOSSIBLE_VALUE, "an infinity in disguise"),
         (raw(v=2), Code.UNKNOWN_KIND, "unknown version"),
         (raw(v=True), Code.UNKNOWN_KIND, "true is not 1"),
         (raw(kind="cam.dance"), Code.UNKNOWN_KIND, "unknown kind"),
@@ -147,6 +163,11 @@ def test_a_sender_without_event_ids_gets_a_stable_one():
     assert first.event_id == again.event_id
     other = parse_envelope(json.dumps({**without, "seq": 2}).encode(), NOW)
     assert other.event_id != first.event_id
+
+
+def test_text_of_every_language_and_reasonable_depth_are_taken():
+    body = {**WEIGH, "operator": "\U0001f35c 王", "odd": nested(28), "most": 2**63 - 1}
+    assert parse_envelope(raw(body=body), NOW).body == body
 
 
 def test_key_order_and_signature_do_not_change_what_was_said():
