@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Set as AbstractSet
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -62,10 +62,9 @@ def record(batch: Batch, sold: Weighing | None = None) -> bytes:
 
     Which instant it was judged at is no part of it, so that the same fact has the same bytes.
     """
-    facts = {key: value for key, value in asdict(batch).items() if key != "expiry_judged_at"}
-    body = {"batch": _plain(facts)}
+    body = {"batch": _plain(batch, {"expiry_judged_at"})}
     if sold is not None:
-        body["sold"] = _plain(asdict(sold))
+        body["sold"] = _plain(sold)
     return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -106,9 +105,10 @@ def _finding(
     )
 
 
-def _plain(facts: Mapping[str, object]) -> dict[str, object]:
+def _plain(facts: Batch | Weighing, without: AbstractSet[str] = frozenset()) -> dict[str, object]:
     """JSON values: instants in RFC 3339, decimals and closed sets as their words."""
-    return {key: _word(value) for key, value in facts.items()}
+    names = (item.name for item in fields(facts) if item.name not in without)
+    return {name: _word(getattr(facts, name)) for name in names}
 
 
 def _word(value: object) -> object:

@@ -16,11 +16,15 @@ from alerts import register_rules
 from casework import intake
 from casework.desk import Work
 from casework.outbound import tell_presence
+from casework.tray import Tray
 from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
 from domain.events import Event, EventName
+from domain.findings import Finding
+from domain.ids import derived_id
 from domain.observations import Flag, Kind, Observation
 from domain.parties import Merchant
 from domain.records import Batch, Weighing
+from domain.time import format_instant
 from traceability import batches
 
 
@@ -40,25 +44,25 @@ def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
 
 
 def take_all(work: Work, observations: Sequence[Observation], now: datetime) -> list[list[Event] | KitchenError]:
-    """Take many; one that is refused leaves no trace, and the others go on. What has no effect is stored in one statement."""
-    known = work.uow.observations.known_all(item.event_id for item in observations)
-    plain: list[Observation] = []
+    """Take many; one that is refused leaves no trace, and the others go on. What has no effect is written together."""
+    tray = Tray.laid(work.uow, observations)
     results: list[list[Event] | KitchenError] = []
     for observation in observations:
         try:
-            results.append(_take(work, observation, known.get(observation.event_id), plain, now))
+            results.append(_take(work, tray, observation, now))
         except (Conflict, Unavailable):
             raise
         except KitchenError as error:
             results.append(error)
         else:
-            known[observation.event_id] = observation.content_hash
-    work.uow.observations.add_all(plain)
+            tray.hashes[observation.event_id] = observation.content_hash
+    tray.empty()
     return results
 
 
-def _take(work: Work, observation: Observation, known: str | None, plain: list[Observation], now: datetime) -> list[Event]:
+def _take(work: Work, tray: Tray, observation: Observation, now: datetime) -> list[Event]:
     merchant = work.merchant(observation.uscc)
+    known = tray.hashes.get(observation.event_id)
     if known is not None:
         if known != observation.content_hash:
             raise BadInput(
@@ -71,10 +75,31 @@ def _take(work: Work, observation: Observation, known: str | None, plain: list[O
     effect = EFFECTS.get(observation.kind)
     stored = event_of(EventName.OBSERVATION_STORED, observation, merchant, now)
     if effect is None:
-        plain.append(observation)
+        tray.put(observation)
         return [stored]
+    if observation.kind is Kind.SCALE_WEIGH and _put_plain_sale(work, tray, observation, merchant, now):
+        return [stored]
+    tray.empty()
     with work.uow.savepoint():
-        return [stored, *effect(work, observation, merchant, now)]
+        followed = effect(work, observation, merchant, now)
+    if observation.kind is Kind.SCALE_WEIGH:
+        tray.stored_sale(_weighing(observation))
+    return [stored, *followed]
+
+
+def _put_plain_sale(work: Work, tray: Tray, observation: Observation, merchant: Merchant, now: datetime) -> bool:
+    """Whether a sale changes nothing but its lot's quantity; then it lies on the tray."""
+    weighing = _weighing(observation)
+    if not tray.online(observation.device_id):
+        return False
+    if any(_another_sale(weighing, other) for other in tray.sales(weighing.trace_code)):
+        return False
+    batch = None if weighing.suspect else tray.batch(weighing.uscc, weighing.lot)
+    if batch is not None and _finding(work, batch, merchant, now, sold=weighing) is not None:
+        return False
+    left = None if batch is None else batches.sold(batch, weighing)
+    tray.put_sale(observation, weighing, None if left is batch else left)
+    return True
 
 
 def event_of(name: EventName, observation: Observation, merchant: Merchant, now: datetime, **data: Any) -> Event:
@@ -137,12 +162,29 @@ def _another_sale(one: Weighing, other: Weighing) -> bool:
 
 
 def judge(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: Weighing | None = None) -> list[Event]:
-    """Judge a batch by the rules on registers, and take the finding if there is one."""
-    finding = register_rules.judge_batch(batch, rules=work.desk.rules, region=merchant.region, now=now, sold=sold)
+    """Judge a batch by the rules on registers, and take the finding if there is one that is news."""
+    finding = _finding(work, batch, merchant, now, sold=sold)
     if finding is None:
         return []
     work.desk.media.put(register_rules.record(batch, sold), register_rules.RECORD_TYPE)
     return intake.take(work, finding, now)
+
+
+def _finding(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: Weighing | None = None) -> Finding | None:
+    """What the rules say of a batch, unless it was told before.
+
+    Sale after sale of a lot under an open warning proves the same thing: one in each minute of sale becomes evidence. Every
+    weighing is stored all the same.
+    """
+    finding = register_rules.judge_batch(batch, rules=work.desk.rules, region=merchant.region, now=now, sold=sold)
+    if finding is None:
+        return None
+    if sold is not None and sold.at >= batch.expires_at:
+        warning = work.uow.warnings.open_with_key(finding.open_key)
+        if warning is not None:
+            minute = format_instant(sold.at.replace(second=0, microsecond=0))
+            finding = replace(finding, id=derived_id("finding", warning.id, "sold", minute))
+    return None if work.uow.findings.get(finding.id) is not None else finding
 
 
 def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:

@@ -38,9 +38,9 @@ _BATCHES = select(*_BATCH.columns).where(tables.batches.c.uscc == bindparam("usc
 
 _WEIGHING = Rows(Weighing, tables.weighings)
 _ADD_WEIGHING = insert(tables.weighings)
-_BY_TRACE_CODE = (
+_BY_TRACE_CODES = (
     select(*_WEIGHING.columns)
-    .where(tables.weighings.c.trace_code == bindparam("trace_code"))
+    .where(tables.weighings.c.trace_code.in_(bindparam("trace_codes", expanding=True)))
     .order_by(tables.weighings.c.at, tables.weighings.c.event_id)
 )
 
@@ -114,6 +114,21 @@ class SqlWeighings:
         """Raises Conflict if the event id is known."""
         self._connection.execute(_ADD_WEIGHING, _WEIGHING.values(weighing))
 
+    def add_all(self, weighings: Iterable[Weighing]) -> None:
+        """All in one statement. Raises Conflict if an event id is known."""
+        if values := [_WEIGHING.values(item) for item in weighings]:
+            self._connection.execute(_ADD_WEIGHING, values)
+
     def by_trace_code(self, trace_code: str) -> Sequence[Weighing]:
         """Sales under one code, earliest first; more than one means a copied label (E080)."""
-        return _WEIGHING.all(self._connection.execute(_BY_TRACE_CODE, {"trace_code": trace_code}))
+        return self.by_trace_codes([trace_code])[trace_code]
+
+    def by_trace_codes(self, trace_codes: Iterable[str]) -> dict[str, list[Weighing]]:
+        """The same for several; each asked for is there, with an empty list if it has none."""
+        found: dict[str, list[Weighing]] = {code: [] for code in trace_codes}
+        wanted = list(found)
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            part = {"trace_codes": wanted[start : start + _IDS_AT_ONCE]}
+            for item in _WEIGHING.all(self._connection.execute(_BY_TRACE_CODES, part)):
+                found[item.trace_code].append(item)
+        return found

@@ -137,7 +137,12 @@ class Weighings(Protocol):
     """Sales on scales."""
 
     def add(self, weighing: Weighing) -> None: ...
+    def add_all(self, weighings: Iterable[Weighing]) -> None:
+        """All in one statement. Raises Conflict if an event id is known."""
+
     def by_trace_code(self, trace_code: str) -> Sequence[Weighing]: ...
+    def by_trace_codes(self, trace_codes: Iterable[str]) -> dict[str, list[Weighing]]:
+        """The same for several; each asked for is there, with an empty list if it has none."""
 
 
 class Findings(Protocol):

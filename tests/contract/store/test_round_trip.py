@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.deductions import DeductionState
-from domain.errors import BadInput, Code, NotFound
+from domain.errors import BadInput, Code, Conflict, NotFound
 from domain.findings import FindingState
 from domain.parties import Role
 from domain.rules import Level
@@ -165,6 +165,18 @@ def test_a_batch_and_a_weighing_come_back(store: Store) -> None:
         unit.weighings.add(later)
         unit.weighings.add(weighing())
         assert unit.weighings.by_trace_code(weighing().trace_code) == [weighing(), later]
+
+
+def test_weighings_are_added_and_found_together(store: Store) -> None:
+    many = [weighing(event_id=f"weigh-{n}", trace_code=f"code-{n % 600}") for n in range(1200)]
+    with store.writing() as unit:
+        unit.weighings.add_all(many)
+        unit.weighings.add_all([])
+        found = unit.weighings.by_trace_codes([f"code-{n}" for n in range(600)] + ["nobody's"])
+        assert found.pop("nobody's") == []
+        assert {code: len(sales) for code, sales in found.items()} == {f"code-{n}": 2 for n in range(600)}
+        with pytest.raises(Conflict), unit.savepoint():
+            unit.weighings.add_all([weighing(event_id="weigh-new"), many[0]])
 
 
 def test_a_finding_comes_back_and_its_state_changes(store: Store) -> None:

@@ -275,3 +275,44 @@ def test_stock_is_less_by_what_was_sold_and_never_below_nothing(scene: Scene) ->
     assert (scene.batch_of("L1").qty_g, scene.batch_of("L1").state) == (0, BatchState.DEPLETED)
     scene.office.sweep(scene.later(hours=3))
     assert scene.warnings(uscc=USCC) == [], "what is sold out cannot expire in store"
+
+
+def test_of_sale_after_sale_one_in_each_minute_becomes_evidence_and_every_one_is_stored(scene: Scene) -> None:
+    warning = scene.expired_sale()
+    version = warning.version
+    start = scene.now
+    scene.later(minutes=3)
+    sales = [scene.weighing(at=start + timedelta(seconds=seconds)) for seconds in (10, 20, 30, 70, 80, 130)]
+    results = scene.office.take_observations(sales, scene.now)
+    attached = [EventName.WARNING_ATTACHED in names(told) for told in results if isinstance(told, list)]
+    assert attached == [True, False, False, True, False, True]
+    assert len(scene.evidence(warning.id)) == 1 + 3
+    assert scene.only_warning().version == version + 3
+    assert _stored(scene) == 2 + 6
+    assert scene.batch_of("L1").qty_g == 5000 - 7 * 500
+
+
+def test_a_sale_in_the_very_minute_of_a_closing_raises_anew(scene: Scene) -> None:
+    first = scene.expired_sale()
+    scene.office.take_observation(scene.weighing(at=scene.later(seconds=5)), scene.now)
+    scene.office.file_case(first.id, INSPECTOR, "案", scene.later(seconds=5))
+    scene.office.take_observation(scene.weighing(at=scene.later(seconds=5)), scene.now)
+    assert len(scene.warnings()) == 2
+
+
+def test_in_a_batch_each_fact_sees_those_before_it(scene: Scene) -> None:
+    code = str(scene.weighing().body["trace_code"])
+    scene.office.take_observation(scene.weighing("OTHER"), scene.now)  # the scale is online
+    facts = [
+        scene.batch(qty_g=5000),
+        scene.weighing(trace_code=code),
+        scene.move("L1", "on_sale", "quarantined", 1000),
+        scene.weighing(trace_code=code, net_g=700, gross_g=710, amount_fen=2800),
+        scene.move("L1", "on_sale", "quarantined", 2801),
+        scene.weighing(),
+    ]
+    refused = [isinstance(told, BadInput) for told in scene.office.take_observations(facts, scene.now)]
+    assert refused == [False, False, False, False, True, False], "2800 g are left by then"
+    assert scene.batch_of("L1").qty_g == 2300
+    with scene.store.reading() as uow:
+        assert [sale.code_conflict for sale in uow.weighings.by_trace_code(code)].count(True) == 1
