@@ -22,7 +22,7 @@ from vision.training.measure import (
     match,
 )
 from vision.training.pictures import Picture, Split, find_pictures, read_picture
-from vision.training.recipe import Recipe
+from vision.training.recipe import Recipe, proven_in_kitchens
 
 IOU_STEPS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 MEASURED_SPLITS = (Split.OTHER_SCENE, Split.SAME_SCENE)
@@ -95,12 +95,12 @@ def _in_pixels(picture: Picture, width: int, height: int) -> NDArray[np.float32]
 
 
 def _thresholds(recipe: Recipe, judged: Mapping[tuple[Split, str, float], Judged]) -> dict[str, float | None]:
-    chosen: dict[str, float | None] = {}
-    for name in recipe.classes:
+    chosen: dict[str, float | None] = dict.fromkeys(recipe.classes)
+    proven = proven_in_kitchens(recipe)
+    for name, target in recipe.precision_targets.items():
         measured = judged.get((Split.OTHER_SCENE, name, IOU_STEPS[0]))
-        target = recipe.precision_targets.get(name)
-        known = measured is not None and target is not None
-        chosen[name] = choose_threshold(measured, target, LEAST_CONFIDENCE) if known else None  # type: ignore[arg-type]
+        if measured is not None and name in proven:
+            chosen[name] = choose_threshold(measured, target, LEAST_CONFIDENCE)
     for name in recipe.borrowed.values():
         chosen.setdefault(name, recipe.borrowed_threshold)
     return chosen

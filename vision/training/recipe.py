@@ -34,6 +34,8 @@ class Source:
         hold_share: Share of the remaining scenes held apart as other scenes (chosen by a hash of the name).
         aspect: True width / height of the pictures when the publisher stretched them, else None.
         weight: How often the source is drawn in training, relative to the others.
+        kitchen: Whether these are pictures of kitchen cameras. A class acts automatically only if such pictures, too,
+            label it or are known to lack it: precision measured on street photographs says little about a kitchen.
         author: Who is to be credited.
         licence: Licence as the publisher states it.
         origin: Where the publisher took the pictures from, in a few words.
@@ -53,6 +55,7 @@ class Source:
     hold_share: float = 0.0
     aspect: float | None = None
     weight: float = 1.0
+    kitchen: bool = False
     author: str = ""
     licence: str = ""
     origin: str = ""
@@ -101,6 +104,19 @@ class Recipe:
     note: str = ""
     precision_targets: dict[str, float] = field(default_factory=dict)
     borrowed_threshold: float = 0.6
+
+
+def proven_in_kitchens(recipe: Recipe) -> frozenset[str]:
+    """Name the classes that pictures of kitchen cameras can confirm or refute.
+
+    Args:
+        recipe: The recipe.
+
+    Returns:
+        Classes which a source of kitchen pictures labels or is known to lack.
+    """
+    kitchens = [source for source in recipe.sources if source.kitchen]
+    return frozenset(name for source in kitchens for name in (*source.labelled, *source.absent))
 
 
 def read_recipe(path: Path, *, root: Path | None = None, start: Path | None = None) -> Recipe:

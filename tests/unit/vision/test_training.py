@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import ConfigurationError
+from vision.detections import Detections
 from vision.engines.blind import BlindDetector
 from vision.training.canvas import CELL, Sample, compose, distort, tiles_of
 from vision.training.card import card_of, document_of
@@ -23,6 +24,7 @@ borrowed: {cat: cat}
 precision_targets: {hairnet: 0.8}
 sources:
   - name: heads
+    kitchen: true
     labelled: [hairnet]
     hold_other: ["^kitchen2"]
     hold_same: ["^kitchen1_day2"]
@@ -178,6 +180,31 @@ def test_an_evaluation_of_a_blind_model_finds_nothing_and_grants_nothing(tmp_pat
     card = card_of(recipe, evaluation)
     assert "| hairnet | 1 | 1 | 0.00 | 0.00 | 0.80 | none (review from 0.25) | - | 0.00 |" in card
     assert "never reaches 0.8" in card
+
+
+class SeesEverything(BlindDetector):
+    """Finds a hairnet exactly where `put` drew one."""
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        box = np.array([[0.4 * width, 0.4 * height, 0.6 * width, 0.6 * height]], np.float32)
+        return Detections(box, ("hairnet",), np.array([0.9], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold", "reason"),
+    [
+        (RECIPE, 0.9, "always right in kitchens"),
+        (RECIPE.replace("    kitchen: true\n", ""), None, "always right, but in no kitchen"),
+    ],
+)
+def test_only_what_kitchens_prove_acts_by_itself(tmp_path, text, threshold, reason):
+    for number in range(12):
+        put(tmp_path, f"src__kitchen2_{number}", number)
+    recipe = read_recipe(written(tmp_path, text), root=tmp_path)
+    evaluation = measure_detector(recipe, SeesEverything())
+    assert evaluation.scores[Split.OTHER_SCENE]["hairnet"].ap50 == pytest.approx(1.0)
+    assert evaluation.thresholds["hairnet"] == threshold, reason
 
 
 class TestMaskedLoss:
