@@ -75,7 +75,7 @@ def frame(background: Image, t_seconds: float) -> Image:
 
 
 def _kitchen() -> NDArray[np.float32]:
-    """Tiled wall, shelf with pots, steel counter with drawers."""
+    """Tiled wall, shelf with pots, steel counter."""
     rows = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None, None]
     canvas = np.array([196, 205, 208], dtype=np.float32) * (1.0 - 0.18 * rows) * np.ones((1, WIDTH, 1), np.float32)
     for x in range(0, WIDTH, 80):
@@ -93,9 +93,8 @@ def _kitchen() -> NDArray[np.float32]:
         cv2.rectangle(canvas, (x - 6, 144 - tall), (x + wide + 6, 152 - tall), (74, 78, 84), -1)
     cv2.rectangle(canvas, (0, COUNTER_TOP), (WIDTH, COUNTER_TOP + 46), (176, 172, 166), -1)
     cv2.rectangle(canvas, (0, COUNTER_TOP + 46), (WIDTH, HEIGHT), (128, 124, 120), -1)
-    for x in range(0, WIDTH, 320):
-        cv2.rectangle(canvas, (x + 12, COUNTER_TOP + 62), (x + 308, HEIGHT - 14), (108, 104, 100), 3)
-        cv2.rectangle(canvas, (x + 120, COUNTER_TOP + 82), (x + 200, COUNTER_TOP + 92), (80, 78, 76), -1)
+    for x in range(160, WIDTH, 320):
+        cv2.line(canvas, (x, COUNTER_TOP + 46), (x, HEIGHT), (104, 100, 96), 3)
     return cv2.GaussianBlur(canvas, (0, 0), 1.2).astype(np.float32)
 
 
