@@ -32,7 +32,7 @@ def web_settings(parts: Wiring) -> WebSettings:
         site_name=site.name,
         secure_cookies=site.public_url.startswith("https://"),
         vapid_public_key=vapid_public_key(parts.secrets.vapid_pem),
-        push_hosts=tuple(host.removeprefix("*") for host in site.push_hosts),
+        push_hosts=site.push_hosts,
         device_rate=site.events_per_second,
     )
 

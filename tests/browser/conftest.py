@@ -16,8 +16,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with its module: the driver keeps an event loop running, which no asynchronous test could share."""
     with required_in_ci():
         if not CHROMIUM.exists():
             raise CannotBeHad("chromium is not installed (Debian: chromium)")

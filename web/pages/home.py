@@ -94,7 +94,9 @@ def home(page: Paged, view: str = "open", level: str = "", merchant: str = "") -
     """The first page; whoever is not signed in goes to the sign-in."""
     identity = page.identity
     if identity is None:
-        return Response(status_code=303, headers={"Location": "/sign-in"})
+        wish = page.request.query_params.get("lang")
+        known = wish if wish in page.parts.languages else None
+        return Response(status_code=303, headers={"Location": f"/sign-in?lang={known}" if known else "/sign-in"})
     return _home(page, identity, Choice(view=view, level=level, merchant=merchant))
 
 

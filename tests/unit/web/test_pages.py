@@ -114,6 +114,13 @@ def test_the_language_is_chosen_in_its_order(
     assert choose(load_languages(), query=query, cookie=cookie, user=user, accept=accept) == chosen
 
 
+async def test_a_language_asked_for_before_signing_in_is_kept(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        away = await client.get("/?lang=en")
+        assert away.headers["location"] == "/sign-in?lang=en"
+        assert "<html lang=\"en\"" in (await client.get(away.headers["location"])).text
+
+
 async def test_a_language_asked_for_is_remembered(kitchen: Kitchen) -> None:
     async with kitchen.client() as client:
         assert 'lang="en"' in (await client.get("/sign-in?lang=en")).text
