@@ -118,7 +118,7 @@ async def test_a_language_asked_for_before_signing_in_is_kept(kitchen: Kitchen) 
     async with kitchen.client() as client:
         away = await client.get("/?lang=en")
         assert away.headers["location"] == "/sign-in?lang=en"
-        assert "<html lang=\"en\"" in (await client.get(away.headers["location"])).text
+        assert '<html lang="en"' in (await client.get(away.headers["location"])).text
 
 
 async def test_a_language_asked_for_is_remembered(kitchen: Kitchen) -> None:
