@@ -1,0 +1,77 @@
+"""A planted stuck worker: the watchdog ends its process, and only when it really makes no progress."""
+
+import asyncio
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from streams.log import Log
+from streams.sink import KafkaSink
+from streams.topics import ensure_topics
+from streams.watchdog import EXIT_STUCK, ProgressWatch
+from streams.worker import faust_app, running
+
+pytestmark = pytest.mark.service
+
+BLOCKED_LOOP = """
+import asyncio, time
+from streams.watchdog import LoopWatch
+
+async def main():
+    watch = asyncio.create_task(LoopWatch(patience_s=1.0).run())
+    await asyncio.sleep(0.2)
+    time.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_whose_event_loop_stands_still_ends_as_a_temporary_failure():
+    finished = subprocess.run([sys.executable, "-c", BLOCKED_LOOP], timeout=30, capture_output=True, check=False)
+    assert finished.returncode == EXIT_STUCK
+
+
+async def watched(tmp_path, *, acknowledge: bool, wait_s: float) -> list[str]:
+    """Reasons the watchdog gave for ending a worker that takes every record, and acknowledges them or not."""
+    ended: list[str] = []
+    async with Log(tmp_path / "log") as log:
+        url, bootstrap = f"kafka://127.0.0.1:{log.port}", f"127.0.0.1:{log.port}"
+        await ensure_topics(bootstrap)
+        app = faust_app("stuck", url, tmp_path)
+        taken = []
+
+        async def agent(stream):
+            async for batch in stream.noack_take(100, within=0.02):
+                for event in batch:
+                    taken.append(event.value)
+                    if acknowledge:
+                        event.ack()
+
+        app.agent(app.topic("findings", value_type=bytes, key_type=bytes))(agent)
+        async with running(app, url, ["findings"]) as mine, KafkaSink(bootstrap, client_id="test") as sink:
+            watch = ProgressWatch(
+                bootstrap, group="stuck", topics=["findings"], mine=mine, patience_s=3, every_s=0.5, end=ended.append
+            )
+            task = asyncio.create_task(watch.run())
+            for number in range(40):
+                await sink.send("findings", key=b"%d" % number, value=b"x")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    while not ended:  # noqa: ASYNC110 - polls with a bound
+                        await asyncio.sleep(0.1)
+            assert len(taken) == 40
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    return ended
+
+
+async def test_a_worker_that_takes_records_and_never_acknowledges_is_ended(tmp_path):
+    ended = await watched(tmp_path, acknowledge=False, wait_s=30)
+    assert "no progress on findings" in ended[0]
+
+
+async def test_a_worker_that_acknowledges_is_left_alone(tmp_path):
+    assert await watched(tmp_path, acknowledge=True, wait_s=8) == []
