@@ -16,7 +16,7 @@ import structlog
 
 from alerts import deadlines
 from alerts.deadlines import Due
-from casework import charging
+from casework import charging, intake
 from casework.desk import Work
 from casework.facts import judge
 from casework.handling import change, event_of
@@ -44,6 +44,7 @@ class SweepReport:
         events: what happened.
         batches: expired batches judged.
         warnings: warnings that had something due.
+        reviews: findings in review that had something due.
         failed: items that could not be dealt with; they are tried again by the next sweep.
         more: the limit was reached, so another sweep should follow at once.
     """
@@ -51,6 +52,7 @@ class SweepReport:
     events: tuple[Event, ...] = ()
     batches: int = 0
     warnings: int = 0
+    reviews: int = 0
     failed: int = 0
     more: bool = False
 
@@ -73,6 +75,13 @@ def sweep_warnings(work: Work, now: datetime, *, limit: int) -> SweepReport:
     found = work.uow.warnings.due(now, limit=limit)
     events, failed = _each(work.uow, found, lambda warning: pass_due(work, warning, now), lambda warning: warning.id)
     return SweepReport(events=events, warnings=len(found), failed=failed, more=len(found) == limit and failed < limit)
+
+
+def sweep_reviews(work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Escalate findings nobody has reviewed in time, and drop those nobody ever will."""
+    found = work.uow.findings.reviews_due(now, limit=limit)
+    events, failed = _each(work.uow, found, lambda item: intake.pass_review_due(work, item.id, now), lambda item: item.id)
+    return SweepReport(events=events, reviews=len(found), failed=failed, more=len(found) == limit and failed < limit)
 
 
 def _each(
@@ -126,6 +135,7 @@ def together(one: SweepReport, other: SweepReport) -> SweepReport:
         events=one.events + other.events,
         batches=one.batches + other.batches,
         warnings=one.warnings + other.warnings,
+        reviews=one.reviews + other.reviews,
         failed=one.failed + other.failed,
         more=one.more or other.more,
     )

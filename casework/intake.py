@@ -7,11 +7,13 @@ database's unique key for open warnings; ``raised_at`` is always the server's ``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alerts import raising
+from alerts import raising, review
 from alerts.raising import Merge
+from alerts.review import ReviewDue
 from casework import charging
 from casework.desk import Desk, Work, merchant_of
 from casework.handling import change, event_of, record
@@ -135,11 +137,32 @@ def _has_evidence(desk: Desk, finding: Finding) -> bool:
 
 
 def _queue(work: Work, finding: Finding, now: datetime) -> Event:
-    work.uow.findings.add(finding, FindingState.REVIEW)
+    clock = review.clock(review.severity_of(finding, work.desk.rules), now)
+    work.uow.findings.add(finding, FindingState.REVIEW, review=clock)
     event = _event(work.uow, EventName.FINDING_QUEUED, finding, SYSTEM, now)
     _step(work.uow, finding, SYSTEM, now, before=None, after=FindingState.REVIEW)
     tell_finding(work, event, finding)
     return event
+
+
+def pass_review_due(work: Work, finding_id: str, now: datetime) -> list[Event]:
+    """Tell the team leader of a finding that waits too long, or drop it unseen; a serious one is never dropped (D.2)."""
+    stored, clock = work.uow.findings.get(finding_id), work.uow.findings.review(finding_id)
+    if stored is None or stored[1] is not FindingState.REVIEW or clock is None:  # decided meanwhile
+        return []
+    finding, what = stored[0], review.due(clock, now)
+    if what is None:
+        return []
+    if what is ReviewDue.EXPIRE:
+        name, after = EventName.FINDING_EXPIRED, FindingState.EXPIRED_UNREVIEWED
+        work.uow.findings.set_state(finding_id, after)
+    else:
+        name, after = EventName.FINDING_ESCALATED, FindingState.REVIEW
+        work.uow.findings.set_review(finding_id, replace(clock, escalated=True))
+    _step(work.uow, finding, SYSTEM, now, before=FindingState.REVIEW, after=after, reason=what.value)
+    event = _event(work.uow, name, finding, SYSTEM, now)
+    tell_finding(work, event, finding)
+    return [event]
 
 
 def _event(uow: UnitOfWork, name: EventName, finding: Finding, actor: Actor, now: datetime) -> Event:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import TypeVar
 
 from alerts.lifecycle import Command
@@ -180,14 +181,16 @@ class Office:
     def sweep(self, now: datetime, *, limit: int = SWEEP_LIMIT) -> SweepReport:
         """Do what has fallen due, at most ``limit`` of each kind; the report says whether more waits."""
         with self._store.reading() as uow:  # most sweeps find nothing, and a reader disturbs nobody
-            batches, warnings = bool(uow.batches.expired(now, limit=1)), bool(uow.warnings.due(now, limit=1))
-        judged = SweepReport()
-        if batches:
-            judged = self._insisting(lambda work: clockwork.sweep_batches(work, now, limit=limit))
-        if not warnings:
-            return judged
-        passed = self._insisting(lambda work: clockwork.sweep_warnings(work, now, limit=limit))
-        return clockwork.together(judged, passed)
+            waiting = {
+                clockwork.sweep_batches: bool(uow.batches.expired(now, limit=1)),
+                clockwork.sweep_warnings: bool(uow.warnings.due(now, limit=1)),
+                clockwork.sweep_reviews: bool(uow.findings.reviews_due(now, limit=1)),
+            }
+        report = SweepReport()
+        for part, found in waiting.items():
+            if found:
+                report = clockwork.together(report, self._insisting(partial(part, now=now, limit=limit)))
+        return report
 
     def audit_deadlines(self, now: datetime) -> int:
         """Open red warnings past ``close_by`` that no sweep has flagged: must be 0 between two sweeps."""

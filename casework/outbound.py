@@ -77,7 +77,7 @@ def tell_deduction(work: Work, event: Event, deduction: Deduction, warning: Warn
 
 
 def tell_finding(work: Work, event: Event, finding: Finding) -> None:
-    """Tell people that a finding waits for a reviewer."""
+    """Tell people that a finding waits for a reviewer, has waited too long, or was dropped unseen."""
     subject = Subject(id=finding.id, version="1", link="/review", tag=f"review-{finding.id}")
     _notify(work, event, subject, work.merchant(finding.uscc), None)
 

@@ -96,6 +96,8 @@ HEADLINES: Mapping[EventName, str] = MappingProxyType(
         EventName.RECTIFY_OVERDUE: N_("整改逾期：%(class)s"),
         EventName.CLOSURE_OVERDUE: N_("24 小时闭环逾期：%(class)s"),
         EventName.FINDING_QUEUED: N_("待人工复核：%(class)s"),
+        EventName.FINDING_ESCALATED: N_("复核超时，请督办：%(class)s"),
+        EventName.FINDING_EXPIRED: N_("72 小时未复核，已失效：%(class)s"),
         EventName.DEDUCTION_PROPOSED: N_("拟扣 %(points)s 分：%(violation_code)s"),
         EventName.DEDUCTION_OBJECTED: N_("商户提出异议：%(violation_code)s"),
         EventName.DEDUCTION_FINAL: N_("扣 %(points)s 分已生效：%(violation_code)s"),

@@ -28,6 +28,8 @@ class EventName(StrEnum):
     RECTIFY_OVERDUE = "warning.rectify_overdue"
     CLOSURE_OVERDUE = "warning.closure_overdue"
     FINDING_QUEUED = "finding.queued"
+    FINDING_ESCALATED = "finding.escalated"
+    FINDING_EXPIRED = "finding.expired_unreviewed"
     DEDUCTION_PROPOSED = "deduction.proposed"
     DEDUCTION_OBJECTED = "deduction.objected"
     DEDUCTION_FINAL = "deduction.final"

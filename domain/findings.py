@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -86,6 +86,28 @@ class FindingState(StrEnum):
     ATTACHED = "attached"
     REVIEW = "review"
     DISCARDED = "discarded"
+    EXPIRED_UNREVIEWED = "expired_unreviewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """The clock of a finding that waits for a reviewer (section 0.1, D.2).
+
+    Attributes:
+        review_by: after this instant its team leader is told.
+        expires_at: after this instant it is dropped unseen; None for a serious one, which waits until somebody decides.
+        escalated: the team leader was told.
+    """
+
+    review_by: datetime
+    expires_at: datetime | None = None
+    escalated: bool = False
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """The first instant at which something is due: a deadline itself is still in time."""
+        at = self.expires_at if self.escalated else self.review_by
+        return None if at is None else at + timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ an own BEGIN, because the driver's deferred one makes writers fail with "databas
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, Unavailable
 from store import faults
 from store.types import to_json
 
@@ -79,6 +81,30 @@ def _sqlite(url: URL, *, begin: str, read_only: bool, pool_size: int) -> Engine:
     event.listen(engine, "begin", begun)
     faults.translate(engine)
     return engine
+
+
+@contextmanager
+def references_unchecked(connection: Connection) -> Iterator[None]:
+    """Let a table of SQLite that others refer to be made anew; the switch works only outside a transaction."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF").close()
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON").close()
+
+
+def check_references(connection: Connection) -> None:
+    """Every row of SQLite refers to rows that are there.
+
+    Raises:
+        Unavailable: if one does not; the migration must not be committed.
+    """
+    if connection.dialect.name == "sqlite" and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+        raise Unavailable(f"the migration would leave {broken[0]} with a reference to nothing in {broken[2]}")
 
 
 def postgres_engines(url: URL) -> tuple[Engine, Engine]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from domain.errors import NotFound
-from domain.findings import Finding, FindingState
+from domain.findings import Finding, FindingState, Review
 from store import tables
 from store.rows import Rows
 
@@ -20,6 +21,14 @@ _IN_STATE = (
     select(*_FINDING.columns)
     .where(tables.findings.c.state == bindparam("state"))
     .order_by(tables.findings.c.detected_at, tables.findings.c.id)
+    .limit(bindparam("limit"))
+)
+_F = tables.findings.c
+_REVIEW = select(_F.review_by, _F.review_expires_at, _F.review_escalated).where(_F.id == bindparam("id"))
+_REVIEWS_DUE = (
+    select(*_FINDING.columns)
+    .where(_F.review_due_at <= bindparam("now"))
+    .order_by(_F.review_due_at, _F.id)
     .limit(bindparam("limit"))
 )
 
@@ -36,15 +45,35 @@ class SqlFindings:
         row = self._connection.execute(self._get, {"id": finding_id}).first()
         return None if row is None else (_FINDING.one(row), row.state)
 
-    def add(self, finding: Finding, state: FindingState, *, warning_id: str | None = None) -> None:
+    def add(self, finding: Finding, state: FindingState, *, warning_id: str | None = None, review: Review | None = None) -> None:
         """Raises Conflict if the id is known."""
-        self._connection.execute(_ADD, _FINDING.values(finding, state=state, warning_id=warning_id))
+        self._connection.execute(_ADD, _FINDING.values(finding, state=state, warning_id=warning_id, **_clock(review)))
 
     def set_state(self, finding_id: str, state: FindingState, *, warning_id: str | None = None) -> None:
         """Change the state; without a warning id the stored one is kept. Raises NotFound."""
         values: dict[str, object] = {"state": state}
         if warning_id is not None:
             values["warning_id"] = warning_id
+        if state is not FindingState.REVIEW:
+            values["review_due_at"] = None
+        self._update(finding_id, values)
+
+    def review(self, finding_id: str) -> Review | None:
+        """The clock it was queued with, if it ever was."""
+        row = self._connection.execute(_REVIEW, {"id": finding_id}).first()
+        if row is None or row.review_by is None:
+            return None
+        return Review(review_by=row.review_by, expires_at=row.review_expires_at, escalated=bool(row.review_escalated))
+
+    def set_review(self, finding_id: str, review: Review) -> None:
+        """Change the clock of a finding in review. Raises NotFound."""
+        self._update(finding_id, _clock(review))
+
+    def reviews_due(self, now: datetime, *, limit: int) -> Sequence[Finding]:
+        """Findings in review whose clock has something due, longest due first."""
+        return _FINDING.all(self._connection.execute(_REVIEWS_DUE, {"now": now, "limit": limit}))
+
+    def _update(self, finding_id: str, values: dict[str, object]) -> None:
         done = self._connection.execute(_SET_STATE.values(**values), {"finding_id": finding_id})
         if done.rowcount != 1:
             raise NotFound(f"there is no finding {finding_id}")
@@ -53,3 +82,12 @@ class SqlFindings:
         """Those in one state, longest waiting first."""
         query = _IN_STATE if uscc is None else _IN_STATE.where(tables.findings.c.uscc == uscc)
         return _FINDING.all(self._connection.execute(query, {"state": state, "limit": limit}))
+
+
+def _clock(review: Review | None) -> dict[str, object]:
+    return {
+        "review_by": None if review is None else review.review_by,
+        "review_expires_at": None if review is None else review.expires_at,
+        "review_escalated": None if review is None else review.escalated,
+        "review_due_at": None if review is None else review.next_due_at,
+    }

@@ -1,6 +1,7 @@
 """Repositories of what leaves the house: the outbox, push subscriptions, and dead letters that came in and were refused.
 
-A settled entry stays: its key is what makes enqueueing it once more a no-op.
+A settled entry stays for days: its key makes enqueueing it once more a no-op. That it may go in the end is because a key names a
+version of a stored object, and what is told again stops at that object long before it comes here.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _DONE = _SETTLE.values(state=DeliveryState.DONE, settled_at=bindparam("at"))
 _FAIL = _SETTLE.values(state=DeliveryState.FAILED, settled_at=bindparam("at"), last_error=bindparam("error"))
 _RETRY = _SETTLE.values(next_attempt_at=bindparam("again_at"), last_error=bindparam("error"))
 _PENDING = select(func.count(), func.min(_O.created_at)).where(tables.PENDING)
+_OLD = select(_O.id).where(tables.DONE, _O.settled_at < bindparam("before"))
+_DROP_DONE = delete(tables.outbox).where(_O.id.in_(_OLD.order_by(_O.settled_at).limit(bindparam("limit"))))
+_HAS_DONE = _OLD.limit(1)
 _FAILED = select(*_DELIVERY.columns).where(tables.FAILED).order_by(_O.id.desc()).limit(bindparam("limit"))
 
 _SUBSCRIPTION = Rows(PushSubscription, tables.push_subscriptions)
@@ -98,6 +102,14 @@ class SqlOutbox:
     def failed(self, *, limit: int = 100) -> Sequence[Delivery]:
         """Those given up, newest first."""
         return _DELIVERY.all(self._connection.execute(_FAILED, {"limit": limit}))
+
+    def drop_done(self, before: datetime, *, limit: int) -> int:
+        """Forget at most ``limit`` entries that were sent before an instant; how many there were."""
+        return self._connection.execute(_DROP_DONE, {"before": before, "limit": limit}).rowcount
+
+    def has_done(self, before: datetime) -> bool:
+        """Whether there are any such."""
+        return self._connection.execute(_HAS_DONE, {"before": before}).first() is not None
 
 
 class SqlPushSubscriptions:

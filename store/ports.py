@@ -14,7 +14,7 @@ from typing import Protocol
 
 from domain.deductions import Deduction, DeductionState
 from domain.events import DeadLetter, Delivery, Lane, PushSubscription
-from domain.findings import Finding, FindingState
+from domain.findings import Finding, FindingState, Review
 from domain.observations import Observation
 from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, Weighing
@@ -149,8 +149,19 @@ class Findings(Protocol):
     """Findings and what became of them."""
 
     def get(self, finding_id: str) -> tuple[Finding, FindingState] | None: ...
-    def add(self, finding: Finding, state: FindingState, *, warning_id: str | None = None) -> None: ...
-    def set_state(self, finding_id: str, state: FindingState, *, warning_id: str | None = None) -> None: ...
+    def add(
+        self, finding: Finding, state: FindingState, *, warning_id: str | None = None, review: Review | None = None
+    ) -> None: ...
+    def set_state(self, finding_id: str, state: FindingState, *, warning_id: str | None = None) -> None:
+        """Change the state; leaving ``review`` stops its clock."""
+
+    def review(self, finding_id: str) -> Review | None:
+        """The clock it was queued with, if it ever was."""
+
+    def set_review(self, finding_id: str, review: Review) -> None: ...
+    def reviews_due(self, now: datetime, *, limit: int) -> Sequence[Finding]:
+        """Findings in review whose clock has something due, longest due first. Served by an index."""
+
     def in_state(self, state: FindingState, *, uscc: str | None = None, limit: int = 100) -> Sequence[Finding]: ...
 
 
@@ -251,6 +262,11 @@ class Outbox(Protocol):
         """How many are waiting, and since when the oldest."""
 
     def failed(self, *, limit: int = 100) -> Sequence[Delivery]: ...
+    def drop_done(self, before: datetime, *, limit: int) -> int:
+        """Forget at most ``limit`` entries that were sent before an instant; how many there were."""
+
+    def has_done(self, before: datetime) -> bool:
+        """Whether there are any such."""
 
 
 class PushSubscriptions(Protocol):

@@ -97,8 +97,14 @@ class SqlStore:
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             engines.create_private(self._file)
-        with self._alone(), _connected(self._writer) as connection, connection.begin():
-            migrations.upgrade(connection)
+        with (
+            self._alone(),
+            _connected(self._writer) as connection,
+            engines.references_unchecked(connection),
+            connection.begin(),
+        ):
+            if migrations.upgrade(connection):
+                engines.check_references(connection)
 
     def ping(self) -> None:
         """Raises Unavailable if the database cannot be reached."""

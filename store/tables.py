@@ -60,6 +60,8 @@ FAILED = text("state = 'failed'")
 UNFLAGGED = text("level = 'red' AND NOT closure_overdue AND state NOT IN ('closed', 'dismissed', 'controlled')")
 DUE = text("next_due_at IS NOT NULL")
 TO_JUDGE = text("judge_at IS NOT NULL")
+TO_REVIEW = text("review_due_at IS NOT NULL")
+DONE = text("state = 'done'")
 
 
 def _key(name: str, type_: Any = Line, *args: Any) -> Column[Any]:
@@ -313,10 +315,15 @@ findings = _table(
     _must("model"),
     _must("state", Word(FindingState)),
     _may("warning_id", Line, _warning()),
+    _may("review_by", Instant),
+    _may("review_expires_at", Instant),
+    _may("review_escalated", Truth),
+    _may("review_due_at", Instant),  # computed: what the sweep looks for, while it is in review
     _words("level", Level),
     _words("state", FindingState),
     Index("ix_findings_state_detected_at", "state", "detected_at", "id"),
     Index("ix_findings_warning_id", "warning_id"),
+    _partial("ix_findings_review_due_at", "review_due_at", where=TO_REVIEW),
 )
 
 evidence = _table(
@@ -420,6 +427,7 @@ outbox = _table(
     _partial("ix_outbox_pending", "id", where=PENDING),
     _partial("ix_outbox_pending_since", "created_at", where=PENDING),
     _partial("ix_outbox_failed", "id", where=FAILED),
+    _partial("ix_outbox_done", "settled_at", where=DONE),
     sqlite_autoincrement=True,
 )
 

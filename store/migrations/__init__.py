@@ -9,6 +9,7 @@ import threading
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 # Alembic keeps the running migration in module globals, so one thread at a time.
@@ -16,15 +17,21 @@ _one_at_a_time = threading.Lock()
 _MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(7216893140250231)")
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
+def upgrade(connection: Connection, revision: str = "head") -> bool:
     """Bring the schema to a revision inside the caller's transaction.
 
     Whoever comes second waits (advisory lock on PostgreSQL, BEGIN IMMEDIATE on SQLite) and finds nothing left to do.
+
+    Returns:
+        Whether there was anything to do.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_MIGRATION_LOCK)
     config = Config()
     config.set_main_option("script_location", "store:migrations")
     config.attributes["connection"] = connection
+    known = MigrationContext.configure(connection)
     with _one_at_a_time:
+        before = known.get_current_revision()
         command.upgrade(config, revision)
+        return known.get_current_revision() != before

@@ -98,3 +98,21 @@ def test_pending_says_how_many_wait_and_since_when(store: Store) -> None:
         unit.outbox.add(delivery(key="young", created_at=NOW + timedelta(seconds=1)))
         unit.outbox.add(delivery(key="old"))
         assert unit.outbox.pending() == (2, NOW)
+
+
+def test_what_was_sent_long_ago_is_forgotten_a_bounded_number_at_a_time(store: Store) -> None:
+    with store.writing() as unit:
+        for n in range(5):
+            unit.outbox.add(delivery(key=str(n)))
+        for n, taken in enumerate(unit.outbox.claim(NOW, lanes=tuple(Lane), limit=10, lease_until=NOW)):
+            if n < 3:
+                unit.outbox.done(taken.id, NOW + timedelta(days=n))
+            elif n == 3:
+                unit.outbox.fail(taken.id, at=NOW, error="410 gone")
+        assert not unit.outbox.has_done(NOW)
+        assert unit.outbox.has_done(NOW + LEASE)
+        assert unit.outbox.drop_done(NOW + timedelta(days=2), limit=1) == 1
+        assert unit.outbox.drop_done(NOW + timedelta(days=2), limit=10) == 1
+        assert not unit.outbox.has_done(NOW + timedelta(days=2))
+        assert [unit.outbox.add(delivery(key=str(n))) for n in range(5)] == [True, True, False, False, False]
+        assert len(unit.outbox.failed()) == 1, "what was given up stays for people to see"

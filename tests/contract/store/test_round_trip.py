@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.deductions import DeductionState
 from domain.errors import BadInput, Code, Conflict, NotFound
-from domain.findings import FindingState
+from domain.findings import FindingState, Review
 from domain.parties import Role
 from domain.rules import Level
 from domain.warnings import Disposition, State
@@ -177,6 +177,25 @@ def test_weighings_are_added_and_found_together(store: Store) -> None:
         assert {code: len(sales) for code, sales in found.items()} == {f"code-{n}": 2 for n in range(600)}
         with pytest.raises(Conflict), unit.savepoint():
             unit.weighings.add_all([weighing(event_id="weigh-new"), many[0]])
+
+
+def test_a_findings_review_clock_comes_back_and_is_due_while_it_waits(store: Store) -> None:
+    first = Review(review_by=NOW, expires_at=NOW + timedelta(days=2))
+    with store.writing() as unit:
+        unit.findings.add(finding(), FindingState.REVIEW, review=first)
+        unit.findings.add(finding(id="finding-0"), FindingState.REVIEW, review=Review(review_by=NOW - timedelta(hours=1)))
+        assert unit.findings.review("finding-1") == first
+        due = [item.id for item in unit.findings.reviews_due(NOW, limit=5)]
+        assert due == ["finding-0"], "a deadline itself is in time"
+        assert len(unit.findings.reviews_due(NOW + timedelta(microseconds=1), limit=5)) == 2
+        assert len(unit.findings.reviews_due(NOW + timedelta(microseconds=1), limit=1)) == 1
+        unit.findings.set_review("finding-1", replace(first, escalated=True))
+        unit.findings.set_review("finding-0", Review(review_by=NOW - timedelta(hours=1), escalated=True))
+        assert unit.findings.reviews_due(NOW + timedelta(days=2), limit=5) == []
+        assert [item.id for item in unit.findings.reviews_due(NOW + timedelta(days=9), limit=5)] == ["finding-1"]
+        unit.findings.set_state("finding-1", FindingState.EXPIRED_UNREVIEWED)
+        assert unit.findings.reviews_due(NOW + timedelta(days=9), limit=5) == []
+        assert unit.findings.review("nobody's") is None
 
 
 def test_a_finding_comes_back_and_its_state_changes(store: Store) -> None:

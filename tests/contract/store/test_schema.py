@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from domain.errors import Unavailable
+from domain.errors import NotFound, Unavailable
+from domain.findings import Review
 from store import engines, open_store
+from store.migrations import upgrade
 from store.tables import metadata
-from tests.contract.store.builders import NOW, seed
+from store.types import micros
+from tests.contract.store.builders import HASH, NOW, USCC, seed, warning
 from tests.contract.store.raw import execute
 
 _SQLITE = "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
@@ -63,6 +69,58 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
         assert len(unit.merchants.list()) == 2
         assert unit.warnings.overdue_unflagged(NOW) == 0
     store.close()
+
+
+_OLD_FINDING = (
+    "INSERT INTO findings (id, uscc, rule, class, violation_code, level, subject, event_time, first_seen_at, detected_at, "
+    "automatic, why, frames_positive, evidence, model, state) "
+    "VALUES ('{id}', '{uscc}', 'no_hat', 'no_hat', 'CV01', '{level}', 's', {at}, {at}, {at}, {no}, "
+    "'{{\"code\": \"manual\", \"params\": {{}}}}', 0, '[]', '', '{state}')"
+)
+
+
+def test_findings_queued_before_the_review_clock_get_one_and_lose_nothing(empty_url: str) -> None:
+    sqlite = empty_url.startswith("sqlite")
+    parsed = engines.parse_url(empty_url)
+    if sqlite:
+        path = Path(parsed.database or "")
+        path.parent.mkdir()
+        path.touch()
+    writer, reader = engines.sqlite_engines(parsed) if sqlite else engines.postgres_engines(parsed)
+    with writer.connect() as connection, connection.begin():
+        upgrade(connection, "0001")
+    at, no = (str(micros(NOW)), "0") if sqlite else (f"'{NOW.isoformat()}'", "false")
+    parts = {"uscc": USCC, "at": at, "no": no}
+    evidence = (
+        "INSERT INTO evidence (id, warning_id, kind, sha256, media_type, at, by, attempt, note, original_sha256, finding_id) "
+        f"VALUES ('e', 'warning-1', 'record', '{HASH}', '', {at}, '', 1, '', '', 'raised')"
+    )
+    store = open_store(empty_url)
+    seed(store)
+    with store.writing() as unit:
+        unit.warnings.add(warning())
+        unit.commit()
+    findings = [_OLD_FINDING.format(id=f"{level}-review", level=level, state="review", **parts) for level in ("red", "ordinary")]
+    execute(empty_url, *findings, _OLD_FINDING.format(id="raised", level="red", state="raised", **parts), evidence)
+    store.migrate()
+    with store.reading() as unit:
+        assert unit.findings.review("red-review") == Review(review_by=NOW + timedelta(hours=2))
+        ordinary = Review(review_by=NOW + timedelta(hours=24), expires_at=NOW + timedelta(hours=72))
+        assert unit.findings.review("ordinary-review") == ordinary
+        assert unit.findings.review("raised") is None
+        assert [item.id for item in unit.findings.reviews_due(NOW + timedelta(hours=25), limit=5)] == [
+            "red-review",
+            "ordinary-review",
+        ]
+        (kept,) = unit.evidence.of("warning-1")
+        assert kept.finding_id == "raised"
+    with store.writing() as unit:
+        unit.evidence.add(replace(kept, id="other", finding_id="nobody"))
+        with pytest.raises(NotFound):  # references are checked again
+            unit.commit()
+    store.close()
+    for engine in (writer, reader):
+        engine.dispose()
 
 
 def test_a_database_nobody_has_migrated_says_so(empty_url: str) -> None:

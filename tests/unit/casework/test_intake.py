@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import BadInput, Code, Forbidden, IllegalTransition, NotFound
-from domain.events import EventName
+from domain.events import EventName, Lane
 from domain.findings import EvidenceKind, EvidenceRef, FindingState
+from domain.rules import Level
 from domain.warnings import State
 from tests.unit.casework.scene import (
     COLLEAGUE,
@@ -159,3 +160,41 @@ def test_a_finding_attached_while_the_merchant_acts_loses_nothing(scene: Scene) 
     scene.office.take_finding(scene.finding(at=scene.later(minutes=31)), scene.now)
     scene.office.submit(warning.id, MERCHANT, "", [photo()], scene.now)
     assert (scene.warning(warning.id).state, len(scene.evidence(warning.id))) == (State.SUBMITTED, 3)
+
+
+def test_a_general_finding_nobody_reviews_is_told_to_the_supervisor_and_then_expires(scene: Scene) -> None:
+    hat = scene.finding(rule="no_hat", class_="no_hat", violation_code="CV01", level=Level.ORDINARY, automatic=False)
+    scene.office.take_finding(hat, scene.now)
+    assert scene.office.sweep(scene.later(hours=24)).events == ()
+    told = [event.name for event in scene.office.sweep(scene.later(seconds=1)).events]
+    assert told == [EventName.FINDING_ESCALATED]
+    assert scene.office.sweep(scene.later(hours=47)).events == (), "once"
+    assert [event.name for event in scene.office.sweep(scene.later(hours=1)).events] == [EventName.FINDING_EXPIRED]
+    assert (_state(scene, hat.id), scene.warnings()) == (FindingState.EXPIRED_UNREVIEWED, [])
+    assert scene.office.review_queue(INSPECTOR) == []
+    assert [step.to_state for step in scene.audit(hat.id, "finding")] == ["review", "review", "expired_unreviewed"]
+    with pytest.raises(IllegalTransition):
+        scene.office.confirm_review(hat.id, INSPECTOR, scene.now)
+    assert scene.office.sweep(scene.later(days=30)).reviews == 0
+
+
+def test_a_serious_finding_is_escalated_after_two_hours_and_never_expires(scene: Scene) -> None:
+    scene.subscribe(SUPERVISOR)
+    rat = scene.finding(rule="rodent", class_="rodent", violation_code="CV09", automatic=False)
+    scene.office.take_finding(rat, scene.now)
+    scene.office.confirm_review(rat.id, INSPECTOR, scene.later(hours=1))  # of two
+    assert [event.name for event in scene.office.sweep(scene.later(hours=1, seconds=1)).events] == [EventName.FINDING_ESCALATED]
+    assert any(item.key.startswith(f"finding.escalated:{rat.id}:") for item in scene.outbox(Lane.NOTIFY))
+    assert scene.office.sweep(scene.later(days=300)).events == ()
+    (event,) = scene.office.confirm_review(rat.id, SUPERVISOR, scene.now)
+    assert event.name is EventName.WARNING_RAISED
+
+
+def test_what_was_decided_is_not_escalated(scene: Scene) -> None:
+    one, other = scene.finding(automatic=False), scene.finding(at=scene.later(minutes=1), automatic=False)
+    for finding in (one, other):
+        scene.office.take_finding(finding, scene.now)
+    scene.office.reject_review(one.id, INSPECTOR, "无", scene.now)
+    scene.office.confirm_review(other.id, INSPECTOR, scene.now)
+    scene.office.sweep(scene.later(hours=23))
+    assert scene.office.sweep(scene.later(hours=3)).reviews == 0
