@@ -7,7 +7,7 @@ warning: casework merges by event time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.errors import BadInput, Code
@@ -125,6 +125,8 @@ class Eye:
         for at in _moments(observation):
             state, found = advance(state, (positive,), at)
             sightings += found
+        told = int(body.get("frames_positive") or 1)
+        sightings = [replace(item, frames_positive=max(item.frames_positive, told)) for item in sightings]
         self._others[observation.device_id] = state
         sha256 = str(body.get("snapshot_sha256") or "")
         evidence: tuple[EvidenceRef, ...] = ()

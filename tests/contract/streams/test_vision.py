@@ -198,7 +198,7 @@ async def test_a_smart_cameras_confirmed_detection_without_our_snapshot_goes_to_
             told = parse_envelope(envelope, now())
             await sink.send("detections", key=b"cam-0a1b2c3d", value=encode(told.to_wire()))
             found = decode((await one(findings)).value, "findings")
-            assert (found["zone"], found["automatic"], found["evidence"]) == ("kitchen", False, [])
+            assert (found["zone"], found["automatic"], found["evidence"], found["frames_positive"]) == ("kitchen", False, [], 5)
 
 
 def test_a_camera_is_judged_by_its_own_zones():
