@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+KEEP_SENT = timedelta(days=7)
 REMINDERS = {Due.REMIND_50: 50, Due.REMIND_75: 75, Due.REMIND_100: 100, Due.CONTROL_ENDED: 100}
 FLAGS = {Due.RECTIFY_OVERDUE: EventName.RECTIFY_OVERDUE, Due.CLOSURE_OVERDUE: EventName.CLOSURE_OVERDUE}
 
@@ -45,6 +46,7 @@ class SweepReport:
         batches: expired batches judged.
         warnings: warnings that had something due.
         reviews: findings in review that had something due.
+        forgotten: outbox entries sent long ago that were deleted.
         failed: items that could not be dealt with; they are tried again by the next sweep.
         more: the limit was reached, so another sweep should follow at once.
     """
@@ -53,6 +55,7 @@ class SweepReport:
     batches: int = 0
     warnings: int = 0
     reviews: int = 0
+    forgotten: int = 0
     failed: int = 0
     more: bool = False
 
@@ -82,6 +85,17 @@ def sweep_reviews(work: Work, now: datetime, *, limit: int) -> SweepReport:
     found = work.uow.findings.reviews_due(now, limit=limit)
     events, failed = _each(work.uow, found, lambda item: intake.pass_review_due(work, item.id, now), lambda item: item.id)
     return SweepReport(events=events, reviews=len(found), failed=failed, more=len(found) == limit and failed < limit)
+
+
+def sweep_outbox(work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Forget what was sent more than seven days ago.
+
+    A key names a version of a stored object (or an instant of ``now``), and a version comes once: what is replayed, from topics that
+    keep 180 days, stops at the stored observation, finding or warning before it reaches the outbox. So the days only serve people
+    who ask what was sent; what was given up stays.
+    """
+    forgotten = work.uow.outbox.drop_done(now - KEEP_SENT, limit=limit)
+    return SweepReport(forgotten=forgotten, more=forgotten == limit)
 
 
 def _each(
@@ -136,6 +150,7 @@ def together(one: SweepReport, other: SweepReport) -> SweepReport:
         batches=one.batches + other.batches,
         warnings=one.warnings + other.warnings,
         reviews=one.reviews + other.reviews,
+        forgotten=one.forgotten + other.forgotten,
         failed=one.failed + other.failed,
         more=one.more or other.more,
     )

@@ -185,6 +185,7 @@ class Office:
                 clockwork.sweep_batches: bool(uow.batches.expired(now, limit=1)),
                 clockwork.sweep_warnings: bool(uow.warnings.due(now, limit=1)),
                 clockwork.sweep_reviews: bool(uow.findings.reviews_due(now, limit=1)),
+                clockwork.sweep_outbox: uow.outbox.has_done(now - clockwork.KEEP_SENT),
             }
         report = SweepReport()
         for part, found in waiting.items():

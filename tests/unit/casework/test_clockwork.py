@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from domain.events import EventName
+from domain.events import EventName, Lane
 from domain.time import format_instant
 from tests.unit.casework.scene import HOUR, INSPECTOR, MERCHANT, Scene, photo
 
@@ -134,3 +134,24 @@ def test_the_warning_that_was_handed_in_waits_for_the_regulator_only(scene: Scen
     report = scene.office.sweep(scene.later(hours=14))
     assert EventName.RECTIFY_OVERDUE not in [event.name for event in report.events]
     assert not scene.warning(warning.id).rectify_overdue
+
+
+def test_what_was_sent_a_week_ago_is_forgotten_and_a_replay_tells_nobody_again(scene: Scene) -> None:
+    finding = scene.finding()
+    scene.office.take_finding(finding, scene.now)
+    with scene.store.writing() as uow:
+        waiting = uow.outbox.claim(scene.now, lanes=list(Lane), limit=100, lease_until=scene.now)
+        for delivery in waiting[1:]:
+            uow.outbox.done(delivery.id, scene.now)
+        uow.commit()
+    assert len(waiting) > 2
+    assert scene.office.sweep(scene.later(days=7)).forgotten == 0
+    report = scene.office.sweep(scene.later(seconds=1), limit=1)
+    assert (report.forgotten, report.more) == (1, True)
+    rest = scene.office.sweep(scene.now)
+    assert rest.forgotten >= len(waiting) - 2
+    assert scene.office.sweep(scene.now).forgotten == 0
+    left = {item.key for item in scene.outbox()}
+    assert waiting[0].key in left, "what was not sent yet stays"
+    assert scene.office.take_finding(finding, scene.now) == []
+    assert {item.key for item in scene.outbox()} == left
