@@ -90,9 +90,9 @@ def sweep_reviews(work: Work, now: datetime, *, limit: int) -> SweepReport:
 def sweep_outbox(work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Forget what was sent more than seven days ago.
 
-    A key names a version of a stored object (or an instant of ``now``), and a version comes once: what is replayed, from topics that
-    keep 180 days, stops at the stored observation, finding or warning before it reaches the outbox. So the days only serve people
-    who ask what was sent; what was given up stays.
+    A key names a version of a stored object (or an instant of ``now``), and a version comes once: what is replayed, from topics
+    that keep 180 days, stops at the stored observation, finding or warning before it reaches the outbox. So the days only serve
+    people who ask what was sent; what was given up stays.
     """
     forgotten = work.uow.outbox.drop_done(now - KEEP_SENT, limit=limit)
     return SweepReport(forgotten=forgotten, more=forgotten == limit)
