@@ -39,7 +39,7 @@ def source_language(_locale: str) -> Translate:
 
 REASONS: Mapping[ReasonCode, str] = MappingProxyType(
     {
-        ReasonCode.CAMERA: N_("摄像头 %(camera)s（%(zone)s）连续 %(frames)s 帧识别到“%(class)s”，最高置信度 %(confidence)s"),
+        ReasonCode.CAMERA: N_("摄像头 %(camera)s（%(zone)s）连续 %(frames)s 帧识别到“%(class)s”，置信度 %(confidence)s"),
         ReasonCode.PRODUCT_EXPIRED_ON_SALE: N_("批次 %(lot)s“%(name)s”已于 %(expires_at)s 过期，仍在销售"),
         ReasonCode.PRODUCT_EXPIRED: N_("库存产品批次 %(lot)s“%(name)s”已于 %(expires_at)s 过期，未隔离"),
         ReasonCode.RAW_EXPIRED: N_("原料批次 %(lot)s“%(name)s”已于 %(expires_at)s 过期，未隔离"),

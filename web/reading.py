@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from domain.deductions import Deduction
 from domain.errors import BadInput, Code, NotFound
 from domain.events import DeadLetter
-from domain.findings import Finding, FindingState
+from domain.findings import Finding, FindingState, Review
 from domain.parties import Actor, Merchant, Role
 from domain.rules import Level
 from domain.warnings import AuditEntry, Evidence, State, Warning
@@ -165,22 +165,37 @@ def find_evidence(uow: UnitOfWork, actor: Actor, evidence_id: str) -> Evidence:
     return evidence
 
 
-def waiting_findings(store: Store, actor: Actor) -> list[tuple[Finding, Merchant, bool]]:
-    """Findings that wait for a person's eyes, of merchants the actor may see; oldest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A finding that waits for a person's eyes.
 
-    Returns:
-        The finding, its merchant, and whether one person has confirmed it already and a second one must (domain.md F.3).
+    Attributes:
+        confirmed_once: one person has confirmed it already and a second one must (domain.md F.3).
+        review: its own clock (section 0.1); None if it was queued without one.
     """
+
+    finding: Finding
+    merchant: Merchant
+    confirmed_once: bool
+    review: Review | None
+
+
+def waiting_findings(store: Store, actor: Actor) -> list[Waiting]:
+    """Findings that wait for a reviewer, of merchants the actor may see; the one due first comes first."""
     with store.reading() as uow:
         found = uow.findings.in_state(FindingState.REVIEW, limit=500)
         merchants = {uscc: uow.merchants.get(uscc) for uscc in {finding.uscc for finding in found}}
-        halfway = {finding.id for finding in found if _is_halfway(uow.audit.of("finding", finding.id))}
-    waiting = []
-    for finding in sorted(found, key=lambda item: item.detected_at):
-        merchant = merchants[finding.uscc]
-        if merchant is not None and actor.may_see(uscc=merchant.uscc, region=merchant.region):
-            waiting.append((finding, merchant, finding.id in halfway))
-    return waiting
+        waiting = [
+            Waiting(
+                finding=finding,
+                merchant=merchant,
+                confirmed_once=_is_halfway(uow.audit.of("finding", finding.id)),
+                review=uow.findings.review(finding.id),
+            )
+            for finding in found
+            if (merchant := merchants[finding.uscc]) is not None and actor.may_see(uscc=merchant.uscc, region=merchant.region)
+        ]
+    return sorted(waiting, key=lambda item: item.review.review_by if item.review else item.finding.detected_at)
 
 
 def _is_halfway(steps: Sequence[AuditEntry]) -> bool:

@@ -16,7 +16,7 @@ from domain.time import format_instant
 from web import commands
 from web.auth import Official
 from web.parts import Wired
-from web.reading import dead_letters, waiting_findings
+from web.reading import Waiting, dead_letters, waiting_findings
 
 router = APIRouter(prefix="/api/v1", tags=["review"])
 
@@ -40,6 +40,16 @@ def finding_item(finding: Finding) -> dict[str, Any]:
     }
 
 
+def waiting_item(item: Waiting) -> dict[str, Any]:
+    """A finding in the queue with its own clock."""
+    return {
+        **finding_item(item.finding),
+        "confirmed_once": item.confirmed_once,
+        "review_by": format_instant(item.review.review_by) if item.review else None,
+        "escalated": bool(item.review and item.review.escalated),
+    }
+
+
 def letter_item(letter: DeadLetter) -> dict[str, Any]:
     """A dead letter; the bytes in base64, and as text where they are text."""
     return {
@@ -59,8 +69,7 @@ def read_findings(identity: Official, parts: Wired, state: str = "review") -> di
     """Findings that wait for a person, oldest first."""
     if state != "review":
         raise BadInput(Code.FIELD, "only review can be listed", where="state", hint="state=review")
-    found = waiting_findings(parts.store, identity.actor)
-    return {"items": [{**finding_item(finding), "confirmed_once": once} for finding, _, once in found]}
+    return {"items": [waiting_item(item) for item in waiting_findings(parts.store, identity.actor)]}
 
 
 @router.post("/findings/{finding_id}/confirm")

@@ -270,6 +270,7 @@ async def test_a_rodent_needs_two_persons(kitchen: Kitchen) -> None:
     assert (await inspector.post(f"/api/v1/findings/{finding}/confirm")).json()["state"] == "review"
     (item,) = (await supervisor.get("/api/v1/findings")).json()["items"]
     assert item["confirmed_once"] is True
+    assert item["review_by"] > item["detected_at"]
     assert (await supervisor.post(f"/api/v1/findings/{finding}/confirm")).json()["state"] == "raised"
 
 
