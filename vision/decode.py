@@ -21,6 +21,9 @@ MAX_FRAME_BYTES = 2_000_000
 MAX_PIXELS = 36_000_000
 """Largest picture that is decoded: a little over 8K."""
 
+_open_picture = Image.open
+"""Pillow's own: ultralytics, once imported, puts one in its place that tries to install a package for what it cannot read."""
+
 _START = b"\xff\xd8"
 _END = b"\xff\xd9"
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -94,7 +97,7 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.u
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is judged below
-            width, height = Image.open(io.BytesIO(data)).size
+            width, height = _open_picture(io.BytesIO(data)).size
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise _refuse("not a picture that can be read", "give a JPEG or PNG file") from error
     if width * height > max_pixels:
