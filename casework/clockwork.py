@@ -24,7 +24,7 @@ from casework.outbound import tell_warning
 from domain.errors import KitchenError, Unavailable
 from domain.events import Event, EventName
 from domain.parties import SYSTEM
-from domain.records import Batch
+from domain.records import SEGREGATED, Batch
 from domain.warnings import Warning
 from store.ports import UnitOfWork
 
@@ -64,13 +64,22 @@ def sweep_batches(work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Judge the batches that have expired since the last sweep."""
     found = work.uow.batches.expired(now, limit=limit)
 
-    def effect(batch: Batch) -> list[Event]:
-        events = judge(work, batch, work.merchant(batch.uscc), now)
-        work.uow.batches.put(replace(batch, expiry_judged_at=now))
-        return events
-
-    events, failed = _each(work.uow, found, effect, lambda batch: f"{batch.uscc}/{batch.lot}")
+    events, failed = _each(
+        work.uow, found, lambda batch: _pass_expiry(work, batch, now), lambda batch: f"{batch.uscc}/{batch.lot}"
+    )
     return SweepReport(events=events, batches=len(found), failed=failed, more=len(found) == limit and failed < limit)
+
+
+def _pass_expiry(work: Work, offered: Batch, now: datetime) -> list[Event]:
+    """Judge the batch as it is now: since it was offered somebody may have sold it, set it aside or judged it."""
+    batch = work.uow.batches.get(offered.uscc, offered.lot)
+    if batch is None or batch.qty_g <= 0 or batch.state in SEGREGATED:
+        return []
+    if batch.expiry_judged_at is not None or batch.expires_at > now:
+        return []
+    events = judge(work, batch, work.merchant(batch.uscc), now)
+    work.uow.batches.put(replace(batch, expiry_judged_at=now))
+    return events
 
 
 def sweep_warnings(work: Work, now: datetime, *, limit: int) -> SweepReport:

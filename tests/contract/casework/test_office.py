@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -14,6 +15,7 @@ from casework.office import Office
 from domain.deductions import DeductionState
 from domain.errors import Conflict, IllegalTransition, KitchenError
 from domain.events import Event, EventName, Lane
+from domain.records import BatchState
 from domain.warnings import State
 from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, SUPERVISOR, USCC, Scene, photo
 
@@ -137,3 +139,20 @@ def test_the_refused_of_a_batch_leave_no_trace(scene: Scene) -> None:
     assert isinstance(results[0], KitchenError)
     with scene.store.reading() as uow:
         assert uow.observations.count() == 1
+
+
+def test_a_batch_set_aside_while_the_sweep_looks_at_it_stays_set_aside(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(), scene.now)
+    scene.later(hours=2)
+    with ThreadPoolExecutor(1) as pool:
+        with scene.store.writing() as uow:
+            batch = uow.batches.get(USCC, "L1")
+            assert batch is not None
+            uow.batches.put(replace(batch, state=BatchState.QUARANTINED, event_time=scene.now))
+            sweeping = pool.submit(scene.another_office().sweep, scene.now)
+            wait([sweeping], timeout=0.5)
+            assert not sweeping.done(), "it waits for the one that holds the batch"
+            uow.commit()
+        assert sweeping.result(20).events == ()
+    assert scene.batch_of("L1").state is BatchState.QUARANTINED
+    assert scene.warnings() == []
