@@ -26,7 +26,7 @@ from domain.errors import NotFound
 from domain.events import Event, EventName
 from domain.parties import SYSTEM, Actor, Merchant
 from domain.records import SEGREGATED
-from domain.warnings import Warning
+from domain.warnings import OPEN_STATES, State, Warning
 from store.ports import AuditStep, UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 ENTITY = "deduction"
 SELF_REPORT_WITHIN = timedelta(hours=1)
 UNDECIDED = frozenset({DeductionState.PROPOSED, DeductionState.OBJECTED})
+_ENDED = frozenset(State) - OPEN_STATES
 EVENTS = {
     DeductionState.PROPOSED: EventName.DEDUCTION_PROPOSED,
     DeductionState.OBJECTED: EventName.DEDUCTION_OBJECTED,
@@ -71,7 +72,7 @@ def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None
         return None
     merchant = work.merchant(warning.uscc)
     entry, others = _entry(work, warning, merchant, now)
-    key = _free_key(work.uow, entry.key)
+    key = _free_key(work.uow, entry.key, warning)
     if key is None or _lost_before(work.uow, entry):
         return None
     entry = replace(entry, key=key)
@@ -114,18 +115,29 @@ def _self_reported(uow: UnitOfWork, warning: Warning) -> bool:
     return batch.event_time <= batch.expires_at + SELF_REPORT_WITHIN and batch.event_time < warning.raised_at
 
 
-def _free_key(uow: UnitOfWork, key: str) -> str | None:
-    """The key to book under; None if the same subject is charged in the month already (F.1).
+def _free_key(uow: UnitOfWork, key: str, warning: Warning) -> str | None:
+    """The key to book under; None if the same subject is charged in the month already (F.1), or a person took the charge back.
 
     An entry that was withdrawn or reversed keeps its key, so that the ledger shows it; what is charged after it gets a number.
     """
     candidate, number = key, 1
     while (taken := uow.deductions.by_key(candidate)) is not None:
-        if taken.state in STANDING:
+        if taken.state in STANDING or _settled_by_a_person(uow, taken, warning):
             return None
         number += 1
         candidate = f"{key}|{number}"
     return candidate
+
+
+def _settled_by_a_person(uow: UnitOfWork, ended: Deduction, warning: Warning) -> bool:
+    """Whether a person ended the warning's entry, and nobody reopened the warning since: their word stands (section 0.3, F.5)."""
+    if ended.warning_id != warning.id:
+        return False
+    last = uow.audit.of(ENTITY, ended.id)[-1]
+    if last.actor == SYSTEM.id:
+        return False
+    steps = uow.audit.of("warning", warning.id)
+    return not any(step.seq > last.seq and step.from_state in _ENDED and step.to_state not in _ENDED for step in steps)
 
 
 def _lost_before(uow: UnitOfWork, entry: Deduction) -> bool:

@@ -235,3 +235,31 @@ def test_what_turns_out_graver_after_it_was_charged_replaces_the_milder_entry_at
     assert closed.deduction is None
     assert {(entry.violation_code, entry.state, entry.points) for entry in scene.deductions()} == charged
     assert scene.office.score(USCC, "2026-11").score_if_confirmed == Decimal("77.5")
+
+
+def test_what_a_person_withdrew_is_not_proposed_again_until_the_warning_is_reopened(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=25))
+    (entry,) = scene.deductions()
+    scene.office.object_deduction(entry.id, MERCHANT, "不是我店的猫", scene.later(minutes=1))
+    scene.office.withdraw_deduction(entry.id, SUPERVISOR, "成立", scene.later(minutes=1))
+    scene.office.take_finding(scene.finding(at=scene.later(minutes=20)), scene.now)
+    scene.office.file_case(warning.id, INSPECTOR, "案", scene.later(minutes=1))
+    assert [known.state for known in scene.deductions()] == [DeductionState.WITHDRAWN]
+    scene.office.reopen(warning.id, INSPECTOR, "新证据", scene.later(minutes=1))
+    assert scene.office.file_case(warning.id, INSPECTOR, "案", scene.later(minutes=1)).deduction is not None
+    assert [known.state for known in scene.deductions()] == [DeductionState.WITHDRAWN, DeductionState.PROPOSED]
+
+
+def test_what_a_supervisor_reversed_is_not_proposed_again(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    scene.office.sweep(scene.later(hours=25))
+    (entry,) = scene.deductions()
+    after_window = entry.objection_until + timedelta(hours=1)
+    scene.office.confirm_deduction(entry.id, COLLEAGUE, after_window)
+    scene.office.reverse_deduction(entry.id, SUPERVISOR, "误判", after_window)
+    scene.later(days=7)
+    scene.office.take_finding(scene.finding(), scene.now)
+    assert [known.state for known in scene.deductions()] == [DeductionState.REVERSED]
