@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -127,10 +128,22 @@ def test_a_failed_late_submission_stays_late():
     assert (warning.rectify_by, warning.on_time, warning.rectify_overdue) == (T0 + 13 * HOUR, False, True)
 
 
+def test_a_sweep_that_was_quicker_does_not_make_a_submission_in_time_late():
+    flagged = replace(run(a_warning(), NOTIFIED), rectify_overdue=True)  # while the request was under way
+    warning = run(flagged, (C.SUBMIT, OWNER, 13))
+    assert (warning.rectify_by, warning.on_time, warning.rectify_overdue) == (T0 + 13 * HOUR, True, False)
+
+
 def test_false_evidence_gets_no_new_limit_and_is_late_from_the_old_one():
     failed = (C.VERIFY_FAIL, INSPECTOR, 14, {"false_evidence": True})
     warning = run(a_warning(), NOTIFIED, SUBMITTED, failed)
     assert (warning.rectify_by, warning.on_time, warning.rectify_overdue) == (T0 + 13 * HOUR, False, True)
+
+
+def test_what_follows_false_evidence_is_late_once_the_old_limit_has_passed():
+    failed = (C.VERIFY_FAIL, INSPECTOR, 14, {"false_evidence": True})
+    warning = run(a_warning(), NOTIFIED, SUBMITTED, failed, (C.SUBMIT, OWNER, 14.5))
+    assert (warning.on_time, warning.rectify_overdue) == (False, True)
 
 
 def test_nobody_verifies_what_they_submitted():

@@ -127,7 +127,7 @@ class WarningLife(RuleBasedStateMachine):
         if command is Command.SUBMIT:
             assert self.warning.submitted_by == actor.id
             in_time = before.rectify_by is None or self.now <= before.rectify_by
-            assert self.warning.on_time is (in_time and not before.rectify_overdue)
+            assert self.warning.on_time is in_time
 
     @invariant()
     def the_merchants_limit_lies_within_the_regulators(self):
