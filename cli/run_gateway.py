@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import suppress
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import configs
 from cli import clock
 from cli.worker import Setting, show_metrics, stoppable
-from configs.secrets import GATEWAY_USER, read_secrets
+from configs.secrets import GATEWAY_USER, gateway_client_id, read_secrets
 from configs.values import Site
 from devices.connection import MqttSettings
 from devices.gateway import Gateway
 from devices.limits import Limits
 from devices.registers import Registers
+from domain.errors import ConfigurationError
 from streams.address import bootstrap_servers
 from streams.registers import follow
 from streams.sink import KafkaSink
@@ -25,9 +30,13 @@ async def run(setting: Setting) -> None:
     """Be a gateway until told to stop."""
     bootstrap = bootstrap_servers(setting.endpoints.need("kafka"))
     site = configs.load(setting.config).site
-    settings = mqtt_settings(setting)
+    gateway_id = own_name(os.environ)
+    settings = mqtt_settings(setting, gateway_id)
     registers, complete = Registers(), asyncio.Event()
-    async with stoppable("gateway") as stop, KafkaSink(bootstrap, client_id="gateway") as sink:
+    async with AsyncExitStack() as parts:
+        parts.enter_context(alone(setting.data, gateway_id))
+        stop = await parts.enter_async_context(stoppable("gateway"))
+        sink = await parts.enter_async_context(KafkaSink(bootstrap, client_id="gateway"))
         gateway = Gateway(settings, sink, registers, limits(site), clock.now, ready=complete.wait)
         show_metrics(setting)
         reading = asyncio.create_task(follow(bootstrap, registers, complete, client_id="gateway-registers"))
@@ -46,17 +55,54 @@ def limits(site: Site) -> Limits:
     )
 
 
-def mqtt_settings(setting: Setting) -> MqttSettings:
+def own_name(env: Mapping[str, str]) -> str:
+    """What tells this gateway from others over the same data directory: ``KITCHEN_GATEWAY_ID``, or nothing.
+
+    Raises:
+        ConfigurationError: if it is no plain word.
+    """
+    name = env.get("KITCHEN_GATEWAY_ID", "")
+    if not re.fullmatch(r"[A-Za-z0-9-]{0,32}", name):
+        raise ConfigurationError("at most 32 letters, digits and dashes", key="KITCHEN_GATEWAY_ID")
+    return name
+
+
+@contextmanager
+def alone(data: Path, gateway_id: str) -> Iterator[None]:
+    """Be the one gateway of this name here: two with one session would throw each other out of the broker for ever.
+
+    Raises:
+        ConfigurationError: if another is running.
+    """
+    path = data / "run" / f"gateway{gateway_id and '-'}{gateway_id}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigurationError(
+                f"another gateway of this name uses {data}",
+                key="KITCHEN_GATEWAY_ID",
+                hint="give each further one a name of its own",
+            ) from None
+        yield
+
+
+def mqtt_settings(setting: Setting, gateway_id: str = "") -> MqttSettings:
     """The broker and who we are there: from the URL, else the gateway's own password of this installation.
 
-    On a broker of ours the session has one fixed name; elsewhere each host has its own unless the URL names one
-    (``?client_id=…``), so that several gateways may share the work.
+    The session has the name that ``DATA/secrets/gateway_client_id`` holds, with ``gateway_id`` added; it
+    outlives a host or a container. A name in the URL (``?client_id=…``) wins.
+
+    Raises:
+        ConfigurationError: if a secret is missing.
     """
     url = setting.endpoints.need("mqtt")
     parts = urlsplit(url)
     changes: dict[str, str] = {}
     if not parts.username:
         changes |= {"user": GATEWAY_USER, "password": read_secrets(setting.data / "secrets").gateway_password}
-    if "mqtt" in setting.endpoints.given and "client_id" not in parse_qs(parts.query):
-        changes["client_id"] = f"kitchen-gateway-{socket.gethostname()}"
+    if "client_id" not in parse_qs(parts.query):
+        name = gateway_client_id(setting.data / "secrets")
+        changes["client_id"] = f"{name}-{gateway_id}" if gateway_id else name
     return MqttSettings.from_url(url, **changes)

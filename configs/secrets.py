@@ -3,6 +3,7 @@
 devices.yaml   device id → {password, key}    MQTT password and, where the device signs, its HMAC key (base64)
 users.yaml     login → argon2 hash            used once, to seed the database
 gateway        the gateway's own MQTT password
+gateway_client_id  the name of the gateway's session at the MQTT broker: whoever knows it can empty that session
 vapid.pem      private key of Web Push (RFC 8292)
 """
 
@@ -13,6 +14,7 @@ import binascii
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,13 +114,40 @@ def new_password(length: int = 14) -> str:
 
 
 def ensure_keys(folder: Path) -> None:
-    """Make the gateway's password and the Web Push key unless they are there."""
+    """Make the gateway's password and session name and the Web Push key unless they are there."""
+    gateway_client_id(folder)
     if not (folder / "gateway").exists():
         write_secret(folder / "gateway", new_password(32) + "\n")
     if not (folder / "vapid.pem").exists():
         key = ec.generate_private_key(ec.SECP256R1())
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         write_secret(folder / "vapid.pem", pem.decode("ascii"))
+
+
+def gateway_client_id(folder: Path) -> str:
+    """The MQTT client id of this installation's gateway; made once, also for a directory that is older than it.
+
+    A broker hands a session to whoever names it, whatever their user, so the name must be one that no device can guess. Its 23
+    letters and digits are what every MQTT 3.1.1 broker must take.
+
+    Raises:
+        ConfigurationError: if it can neither be read nor made.
+    """
+    path = folder / "gateway_client_id"
+    try:
+        if not path.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = folder / f".{path.name}.{new_password()}"
+            write_secret(made, f"kgw{new_password(20)}\n")
+            with suppress(FileExistsError):  # another process was quicker: its name counts
+                path.hardlink_to(made)
+            made.unlink()
+        name = _text(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot be made: {error.strerror or error}", file=str(path)) from None
+    if not name:
+        raise ConfigurationError("it is empty", file=str(path), hint="remove the file; a new one is made")
+    return name
 
 
 def ensure_devices(folder: Path, passwords: Mapping[str, str]) -> dict[str, str]:

@@ -26,7 +26,6 @@ from domain.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
-_CLIENT_ID = "kitchen-gateway"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _UNSUPPORTED = "Unsupported protocol version"
 _EVERYTHING, _STORED_ONLY = 1, 2
@@ -46,7 +45,8 @@ class MqttSettings:
     """How to reach a broker and as whom.
 
     Attributes:
-        client_id: names the broker's session; must be stable for a gateway and differ between gateways.
+        client_id: names the broker's session; must be stable for a gateway, differ between gateways, and be no name that others
+            know: a broker gives a session to any user that names it, and ends it if that user asks for a clean one.
         in_flight: unacknowledged messages the broker may send at once (MQTT 5; for 3.1.1 the broker's own setting counts).
         shared: a gateway shares its work with others (MQTT 5). Only with a broker that restores shared subscriptions when it
             restarts: Mosquitto 2.0.11 does not, and drops what comes between its restart and the gateway's return.
@@ -58,7 +58,7 @@ class MqttSettings:
     port: int = 1883
     user: str = ""
     password: str = field(default="", repr=False)
-    client_id: str = _CLIENT_ID
+    client_id: str = ""
     version: Version = Version.AUTO
     tls: bool = False
     ca_file: str = ""
@@ -97,7 +97,7 @@ class MqttSettings:
             password=unquote(parts.password or ""),
             tls=parts.scheme == "mqtts",
             version=version,
-            client_id=query.get("client_id", _CLIENT_ID),
+            client_id=query.get("client_id", ""),
             shared=query.get("shared", "").lower() in ("1", "true", "yes"),
             ca_file=query.get("ca_file", ""),
             cert_file=query.get("cert_file", ""),

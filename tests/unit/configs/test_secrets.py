@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from configs.secrets import (
     ensure_devices,
     ensure_keys,
     ensure_users,
+    gateway_client_id,
     new_password,
     read_secrets,
     vapid_public_key,
@@ -39,7 +42,7 @@ def test_what_was_written_is_read_back(folder: Path) -> None:
 
 def test_every_file_is_readable_by_its_owner_only(folder: Path) -> None:
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == dict.fromkeys(
-        ("gateway", "vapid.pem", "devices.yaml", "users.yaml"), "0o600"
+        ("gateway", "gateway_client_id", "vapid.pem", "devices.yaml", "users.yaml"), "0o600"
     )
 
 
@@ -85,3 +88,25 @@ def test_passwords_avoid_letters_that_look_alike() -> None:
     text = "".join(new_password() for _ in range(200))
     assert not set(text) & set("iIlL10oO")
     assert len({new_password() for _ in range(200)}) == 200
+
+
+def test_the_name_of_the_gateways_session_is_made_once_and_guessed_by_nobody(tmp_path: Path) -> None:
+    older = tmp_path / "older" / "secrets"
+    name = gateway_client_id(older)
+    assert re.fullmatch(r"[a-z0-9]{23}", name), "what every MQTT 3.1.1 broker must take"
+    assert gateway_client_id(older) == name
+    assert gateway_client_id(tmp_path / "other") != name
+    assert [path.name for path in older.iterdir()] == ["gateway_client_id"]
+    assert (older / "gateway_client_id").stat().st_mode & 0o777 == 0o600
+
+
+def test_two_processes_that_make_the_name_at_once_get_the_same(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        names = set(pool.map(lambda _: gateway_client_id(tmp_path), range(32)))
+    assert len(names) == 1
+
+
+def test_an_empty_name_is_refused(tmp_path: Path) -> None:
+    write_secret(tmp_path / "gateway_client_id", "\n")
+    with pytest.raises(ConfigurationError, match=r"gateway_client_id.*empty"):
+        gateway_client_id(tmp_path)
