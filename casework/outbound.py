@@ -126,7 +126,7 @@ def _notify(work: Work, event: Event, subject: Subject, merchant: Merchant, warn
         if user is not None and user.id == by:  # nobody needs to be told what they did themselves
             continue
         locale = user.locale if user is not None else recipient.route.locale
-        payload = _message(event, subject, merchant, warning, work.desk.translator(locale))
+        payload = {**_message(event, subject, merchant, warning, work.desk.translator(locale)), "locale": locale}
         for address in _addresses(work.uow, recipient):
             _enqueue(work.uow, event, subject, address, payload, to_merchant=recipient.to_merchant)
 

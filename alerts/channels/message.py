@@ -37,6 +37,7 @@ class Message:
         url: page to open, a path or an address.
         tag: a later message with the same tag replaces this one on a screen.
         urgent: wake a sleeping phone.
+        locale: language it is rendered in, for the words the other end adds of its own (the buttons of a notification).
         data: what a program at the other end may want to know; JSON values.
     """
 
@@ -45,6 +46,7 @@ class Message:
     url: str = ""
     tag: str = ""
     urgent: bool = True
+    locale: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Message:
             "body": self.body,
             "url": self.url,
             "tag": self.tag,
+            "locale": self.locale,
             "data": dict(self.data),
         }
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from alerts.channels.message import Message
+from domain.events import Lane
 from domain.parties import Actor
+from store.ports import PushSubscription
 from tests.browser.site import Site
 from tests.unit.web.kitchen import MERCHANT, PASSWORDS, photo
 from web.hub import Signal
@@ -251,8 +256,36 @@ def test_signing_out_takes_the_kept_pages_along(browser: Browser, site: Site) ->
         one.poll(lambda: one.page.evaluate("caches.has('pages').then((has) => !has)"))
 
 
-def test_a_push_becomes_a_notification_that_names_its_warning(browser: Browser, site: Site) -> None:
-    warning = site.kitchen.raise_camera()
+def push_about(site: Site, login: str, locale: str) -> tuple[str, Message]:
+    """A warning, and the push that the product makes of it for one browser of a reader of that language."""
+    kitchen, now = site.kitchen, site.kitchen.clock()
+    with kitchen.store.writing() as uow:
+        found = uow.users.by_login(login)
+        assert found is not None
+        uow.users.put(replace(found[0], locale=locale))
+        uow.push_subscriptions.put(
+            PushSubscription(
+                id="browser-1", user_id=found[0].id, endpoint="https://push.example.org/1", p256dh="", auth="", created_at=now
+            )
+        )
+        uow.commit()
+    warning = kitchen.raise_camera()
+    with kitchen.store.writing() as uow:
+        waiting = uow.outbox.claim(kitchen.clock(), lanes=[Lane.NOTIFY], limit=50, lease_until=now + timedelta(hours=1))
+        uow.commit()
+    (pushed,) = (delivery for delivery in waiting if delivery.recipient == "browser-1")
+    return warning, Message(**pushed.payload)
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "buttons"),
+    [("zh", "红色预警：昆虫或宠物", ["查看", "稍后"]), ("en", "Red warning: Insect or pet", ["Open", "Later"])],
+    ids=["to a reader of Chinese", "to a reader of English"],
+)
+def test_a_push_becomes_a_notification_that_opens_its_warning(
+    browser: Browser, site: Site, locale: str, title: str, buttons: list[str]
+) -> None:
+    warning, message = push_about(site, "merchant", locale)
     with screen(browser, site, permissions=["notifications"]) as one:
         one.sign_in("merchant")
         one.page.wait_for_function("navigator.serviceWorker.controller !== null")
@@ -261,18 +294,28 @@ def test_a_push_becomes_a_notification_that_names_its_warning(browser: Browser, 
         cdp.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
         cdp.send("ServiceWorker.enable")
         one.poll(lambda: registrations)
-        said = (
-            f'{{"title": "红色预警：昆虫或宠物", "body": "老街卤味坊", "link": "/warnings/{warning}", '
-            f'"tag": "warning-{warning}", "level": "red", "locale": "zh"}}'
-        )
+        said = json.dumps(message.to_wire(), ensure_ascii=False)
         cdp.send(
             "ServiceWorker.deliverPushMessage",
             {"origin": site.url, "registrationId": registrations[0]["registrationId"], "data": said},
         )
         asked = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
-            .map((one) => [one.title, one.body, one.data.link, one.actions.length])"""
-        shown = one.poll(lambda: one.page.evaluate(asked))
-        assert shown == [["红色预警：昆虫或宠物", "老街卤味坊", f"/warnings/{warning}", 2]]
+            .map((one) => [one.title, one.data.url, one.requireInteraction, one.timestamp, one.actions.map((a) => a.title)])"""
+        (shown,) = one.poll(lambda: one.page.evaluate(asked))
+        at_ms = int(datetime.fromisoformat(message.data["at"]).timestamp() * 1000)
+        assert shown == [title, f"/warnings/{warning}", True, at_ms, buttons]
+        # A tap, as the worker hears of it. Only a person's own tap may move the focus, so that part is left out.
+        (worker,) = one.page.context.service_workers
+        worker.evaluate(
+            """async () => {
+                WindowClient.prototype.focus = async function () { return this; };
+                const [notification] = await self.registration.getNotifications();
+                const tap = new NotificationEvent("notificationclick", { notification, action: "open" });
+                tap.waitUntil = () => {};
+                self.dispatchEvent(tap);
+            }"""
+        )
+        one.page.wait_for_url(f"{site.url}/warnings/{warning}")
 
 
 def test_without_javascript_the_work_can_still_be_done(browser: Browser, site: Site) -> None:

@@ -77,16 +77,17 @@ self.addEventListener("push", (event) => {
     message = { body: event.data?.text() };
   }
   const words = WORDS[message.locale] ?? WORDS.zh;
+  const about = message.data ?? {};
   event.waitUntil(
     self.registration.showNotification(message.title || "明厨亮灶", {
       body: message.body || "",
       tag: message.tag || "kitchen",
       renotify: true,
-      requireInteraction: message.level === "red",
+      requireInteraction: about.level === "red",
       lang: message.locale === "en" ? "en" : "zh-CN",
       icon: FILES.find((name) => name.includes("icon-192")),
-      timestamp: message.at ? Date.parse(message.at) : Date.now(),
-      data: { link: message.link || "/" },
+      timestamp: about.at ? Date.parse(about.at) : Date.now(),
+      data: { url: message.url || "/" },
       actions: [
         { action: "open", title: words.open },
         { action: "later", title: words.later },
@@ -98,7 +99,7 @@ self.addEventListener("push", (event) => {
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   if (event.action === "later") return;
-  const link = new URL(event.notification.data?.link ?? "/", self.location.origin);
+  const link = new URL(event.notification.data?.url ?? "/", self.location.origin);
   if (link.origin !== self.location.origin) return;
   event.waitUntil(
     self.clients.matchAll({ type: "window", includeUncontrolled: true }).then(async (windows) => {

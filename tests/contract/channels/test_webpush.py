@@ -44,6 +44,7 @@ async def test_only_the_browser_it_is_for_can_read_it(channel, service):
         "body": "过期产品在售",
         "url": "/warnings/w-1",
         "tag": "w-1",
+        "locale": "",
         "data": {"warning": "w-1"},
     }
     with pytest.raises(ECEException):
