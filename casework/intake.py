@@ -256,6 +256,9 @@ def reject(uow: UnitOfWork, finding_id: str, actor: Actor, reason: str, now: dat
 
 
 def review_queue(uow: UnitOfWork, actor: Actor, *, limit: int = 100) -> Sequence[Finding]:
-    """What waits for a reviewer, as far as the actor may see it."""
-    waiting = uow.findings.in_state(FindingState.REVIEW, uscc=actor.uscc, limit=limit)
+    """What waits for a reviewer, as far as the actor may see it; the one due first comes first."""
+    if actor.role is Role.INSPECTOR and actor.region is None:
+        return []
+    region = actor.region if actor.role is Role.INSPECTOR else None
+    waiting = uow.findings.in_state(FindingState.REVIEW, uscc=actor.uscc, region=region, limit=limit)
     return [item for item in waiting if actor.may_see(uscc=item.uscc, region=merchant_of(uow, item.uscc).region)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from domain.errors import NotFound
 from domain.findings import Finding, FindingState, Review
@@ -17,13 +17,14 @@ _ADD = insert(tables.findings)
 _GET = select(*_FINDING.columns, tables.findings.c.state).where(tables.findings.c.id == bindparam("id"))
 _GET_LOCKED = _GET.with_for_update()
 _SET_STATE = update(tables.findings).where(tables.findings.c.id == bindparam("finding_id"))
+_F = tables.findings.c
 _IN_STATE = (
     select(*_FINDING.columns)
-    .where(tables.findings.c.state == bindparam("state"))
-    .order_by(tables.findings.c.detected_at, tables.findings.c.id)
+    .where(_F.state == bindparam("state"))
+    .order_by(func.coalesce(_F.review_by, _F.detected_at), _F.id)
     .limit(bindparam("limit"))
 )
-_F = tables.findings.c
+_AT_MERCHANT = _F.uscc == tables.merchants.c.uscc
 _REVIEW = select(_F.review_by, _F.review_expires_at, _F.review_escalated).where(_F.id == bindparam("id"))
 _REVIEWS_DUE = (
     select(*_FINDING.columns)
@@ -78,9 +79,15 @@ class SqlFindings:
         if done.rowcount != 1:
             raise NotFound(f"there is no finding {finding_id}")
 
-    def in_state(self, state: FindingState, *, uscc: str | None = None, limit: int = 100) -> Sequence[Finding]:
-        """Those in one state, longest waiting first."""
-        query = _IN_STATE if uscc is None else _IN_STATE.where(tables.findings.c.uscc == uscc)
+    def in_state(
+        self, state: FindingState, *, uscc: str | None = None, region: str | None = None, limit: int = 100
+    ) -> Sequence[Finding]:
+        """Those in one state, the one to be reviewed first (else the one seen first) first; narrowed before it is cut off."""
+        query = _IN_STATE if uscc is None else _IN_STATE.where(_F.uscc == uscc)
+        if region is not None:
+            query = query.join(tables.merchants, _AT_MERCHANT).where(
+                tables.merchants.c.region.startswith(region, autoescape=True)
+            )
         return _FINDING.all(self._connection.execute(query, {"state": state, "limit": limit}))
 
 

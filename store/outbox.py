@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from domain.events import DeadLetter, Delivery, Lane, PushSubscription
 from store import tables
@@ -19,6 +19,7 @@ from store.tables import DeliveryState
 from store.types import storable
 
 _O = tables.outbox.c
+_M = tables.merchants.c
 _DELIVERY = Rows(Delivery, tables.outbox)
 _ADD = insert_or_skip(tables.outbox, ["key"])
 _CLAIMABLE = (
@@ -146,9 +147,12 @@ class SqlDeadLetters:
         values = {name: storable(value) if isinstance(value, str) else value for name, value in _LETTER.values(letter).items()}
         return self._connection.execute(_ADD_LETTER.on(self._connection), values).rowcount == 1
 
-    def list(self, *, code: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
-        """Newest first."""
+    def list(self, *, code: str | None = None, region: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        """Newest first; narrowed before it is cut off. A letter that names no known merchant belongs to every region."""
         query = _LETTERS if code is None else _LETTERS.where(_L.code == code)
+        if region is not None:
+            own = or_(_M.uscc.is_(None), _M.region.startswith(region, autoescape=True))
+            query = query.outerjoin(tables.merchants, _L.uscc == _M.uscc).where(own)
         return _LETTER.all(self._connection.execute(query, {"limit": limit}))
 
     def counts(self) -> dict[str, int]:

@@ -162,7 +162,11 @@ class Findings(Protocol):
     def reviews_due(self, now: datetime, *, limit: int) -> Sequence[Finding]:
         """Findings in review whose clock has something due, longest due first. Served by an index."""
 
-    def in_state(self, state: FindingState, *, uscc: str | None = None, limit: int = 100) -> Sequence[Finding]: ...
+    def in_state(
+        self, state: FindingState, *, uscc: str | None = None, region: str | None = None, limit: int = 100
+    ) -> Sequence[Finding]:
+        """Those in one state of a merchant, or of a region (six digits, or a prefix), the one to be reviewed first first."""
+
 
 
 class Warnings(Protocol):
@@ -284,7 +288,9 @@ class DeadLetters(Protocol):
     def add(self, letter: DeadLetter) -> bool:
         """False if the key exists."""
 
-    def list(self, *, code: str | None = None, limit: int = 100) -> Sequence[DeadLetter]: ...
+    def list(self, *, code: str | None = None, region: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        """Newest first. With a region (six digits, or a prefix): its merchants', and those that name no known merchant."""
+
     def counts(self) -> dict[str, int]: ...
     def drop_before(self, at: datetime) -> int: ...
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from casework.desk import merchant_of
+from casework.intake import review_queue
 from domain.deductions import Deduction
 from domain.errors import BadInput, Code, NotFound
 from domain.events import DeadLetter
@@ -15,6 +17,8 @@ from domain.warnings import AuditEntry, Evidence, State, Warning
 from store.ports import Store, UnitOfWork, WarningQuery
 
 MERCHANT_SIDE = frozenset({Role.MERCHANT, Role.STAFF})
+NO_REGION = "-"
+"""A region in which nobody is: what an inspector without one sees."""
 STATE_WORDS = frozenset({"open", *State})
 
 
@@ -180,22 +184,20 @@ class Waiting:
     review: Review | None
 
 
-def waiting_findings(store: Store, actor: Actor) -> list[Waiting]:
+def waiting_findings(store: Store, actor: Actor, *, limit: int = 500) -> list[Waiting]:
     """Findings that wait for a reviewer, of merchants the actor may see; the one due first comes first."""
     with store.reading() as uow:
-        found = uow.findings.in_state(FindingState.REVIEW, limit=500)
-        merchants = {uscc: uow.merchants.get(uscc) for uscc in {finding.uscc for finding in found}}
-        waiting = [
+        found = review_queue(uow, actor, limit=limit)
+        merchants = {uscc: merchant_of(uow, uscc) for uscc in {finding.uscc for finding in found}}
+        return [
             Waiting(
                 finding=finding,
-                merchant=merchant,
+                merchant=merchants[finding.uscc],
                 confirmed_once=_is_halfway(uow.audit.of("finding", finding.id)),
                 review=uow.findings.review(finding.id),
             )
             for finding in found
-            if (merchant := merchants[finding.uscc]) is not None and actor.may_see(uscc=merchant.uscc, region=merchant.region)
         ]
-    return sorted(waiting, key=lambda item: item.review.review_by if item.review else item.finding.detected_at)
 
 
 def _is_halfway(steps: Sequence[AuditEntry]) -> bool:
@@ -213,12 +215,6 @@ def find_finding(uow: UnitOfWork, actor: Actor, finding_id: str) -> Finding:
 
 def dead_letters(store: Store, actor: Actor, *, code: str | None = None, limit: int = 100) -> list[DeadLetter]:
     """Refused messages an official may see: those of merchants in the region, and those that name nobody known."""
+    region = (actor.region or NO_REGION) if actor.role is Role.INSPECTOR else None
     with store.reading() as uow:
-        letters = uow.dead_letters.list(code=code or None, limit=limit)
-        merchants = {uscc: uow.merchants.get(uscc) for uscc in {letter.uscc for letter in letters if letter.uscc}}
-    visible = []
-    for letter in letters:
-        merchant = merchants.get(letter.uscc)
-        if merchant is None or actor.may_see(uscc=merchant.uscc, region=merchant.region):
-            visible.append(letter)
-    return visible
+        return list(uow.dead_letters.list(code=code or None, region=region, limit=limit))

@@ -67,7 +67,8 @@ def read_letters(page: Paged, identity: Official, parts: Wired, code: str = "") 
     counts: dict[str, int] = {}
     for letter in letters:
         counts[letter.code] = counts.get(letter.code, 0) + 1
-    kept = [(letter, preview(letter)) for letter in letters if code in ("", letter.code)][:100]
+    chosen = dead_letters(parts.store, identity.actor, code=code, limit=100) if code else letters[:100]
+    kept = [(letter, preview(letter)) for letter in chosen]
     return page.render("dead_letters.html", {"letters": kept, "counts": sorted(counts.items()), "code": code})
 
 

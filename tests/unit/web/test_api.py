@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
+from domain.events import DeadLetter
+from domain.parties import Actor
 from domain.time import parse_instant
 from tests.unit.web.kitchen import MERCHANT, OTHER, PASSWORDS, START, Kitchen, photo
+from web.reading import waiting_findings
 
 LIST_FIELDS = {
     "id",
@@ -262,6 +268,35 @@ async def test_the_review_queue_is_for_officials_and_confirming_raises(kitchen: 
     assert (await faraway.post(f"/api/v1/findings/{finding['id']}/confirm")).status_code == 404
     assert (await inspector.post(f"/api/v1/findings/{finding['id']}/confirm")).json()["state"] == "raised"
     assert len((await merchant.get("/api/v1/warnings")).json()["items"]) == 1
+
+
+async def test_a_full_queue_of_another_region_hides_nothing(kitchen: Kitchen) -> None:
+    for second in range(4):
+        kitchen.clock.forward(seconds=second)
+        kitchen.raise_camera(uscc=OTHER, class_="no_hat", automatic=False)
+    late = kitchen.raise_camera(class_="no_hat", automatic=False)
+    kitchen.clock.forward(seconds=1)
+    urgent = kitchen.raise_camera(class_="rodent", automatic=False)  # a serious one is due earlier than one seen before it
+    with kitchen.store.reading() as uow:
+        users = {user.login: Actor.of(user) for user in uow.users.list()}
+    assert [item.finding.id for item in waiting_findings(kitchen.store, users["inspector"], limit=2)] == [urgent, late]
+    assert [item.finding.id for item in waiting_findings(kitchen.store, users["inspector"], limit=1)] == [urgent]
+    assert [item.id for item in kitchen.office.review_queue(users["inspector"], limit=2)] == [urgent, late]
+    assert len(waiting_findings(kitchen.store, users["supervisor"])) == 6
+    assert waiting_findings(kitchen.store, replace(users["inspector"], region=None)) == []
+
+
+async def test_many_refused_messages_of_another_region_hide_nothing(kitchen: Kitchen) -> None:
+    now = kitchen.clock()
+    for number, uscc in enumerate((MERCHANT, "", "nobody", OTHER, OTHER, OTHER, OTHER)):
+        at = now + timedelta(seconds=number)
+        letter = DeadLetter(key=f"{number}", source="http", code="E050", reason="x", received_at=at, raw=b"x", uscc=uscc)
+        kitchen.office.take_dead_letter(letter, at)
+    inspector = await kitchen.bearer("inspector")
+    items = (await inspector.get("/api/v1/dead-letters", params={"limit": 3})).json()["items"]
+    assert [item["key"] for item in items] == ["2", "1", "0"]
+    faraway = await kitchen.bearer("faraway")
+    assert len((await faraway.get("/api/v1/dead-letters")).json()["items"]) == 6
 
 
 async def test_a_rodent_needs_two_persons(kitchen: Kitchen) -> None:
