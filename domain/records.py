@@ -35,7 +35,10 @@ SEGREGATED = frozenset({BatchState.QUARANTINED, BatchState.DESTROYED, BatchState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One lot at one merchant. ``qty_g`` is what remains; ``expires_at`` is the first instant it is no longer good."""
+    """One lot at one merchant. ``qty_g`` is what remains; ``expires_at`` is the first instant it is no longer good.
+
+    ``apart_g`` is what is quarantined of it besides: 0 when all of it is, for then ``qty_g`` says how much.
+    """
 
     uscc: str
     lot: str
@@ -50,6 +53,7 @@ class Batch:
     supplier_uscc: str = ""
     voucher_ref: str = ""
     expiry_judged_at: datetime | None = None
+    apart_g: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,9 +217,11 @@ batches = _table(
     _must("voucher_ref"),
     _may("expiry_judged_at", Instant),
     _may("judge_at", Instant),  # computed: expires_at while there is something to judge
+    _must("apart_g", Exact),
     _words("kind", BatchKind),
     _words("state", BatchState),
     CheckConstraint("CAST(qty_g AS REAL) >= 0", name="qty_g"),
+    CheckConstraint("CAST(apart_g AS REAL) >= 0", name="apart_g"),
     _partial("ix_batches_judge_at", "judge_at", where=TO_JUDGE),
 )
 

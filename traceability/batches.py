@@ -1,7 +1,8 @@
 """What remains of a lot, and where it is (domain.md D.10, E.2, E052).
 
-A lot has one state, that of its most exposed part: some of it on sale is "on sale". What is set apart or destroyed leaves the
-quantity that rules judge; a lot wholly set apart keeps its quantity and is ``quarantined``. Each change is judged anew.
+A lot has one state, that of its most exposed part: some of it on sale is "on sale". What is set apart leaves the quantity that
+rules judge and is kept beside it, so that no more can come back; a lot wholly set apart keeps its quantity and is
+``quarantined``. Each change is judged anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from domain.records import Batch, BatchKind, BatchState, Weighing
 from domain.time import parse_instant
 
 _APART = frozenset({BatchState.QUARANTINED, BatchState.DESTROYED})
+NOTHING = Decimal(0)
 _EXPOSURE = {BatchState.RECEIVED: 0, BatchState.IN_STORE: 1, BatchState.IN_USE: 2, BatchState.ON_SALE: 3}
 
 
@@ -25,11 +27,13 @@ def stated(existing: Batch | None, observation: Observation) -> Batch:
     """The lot after a ``batch.upsert``, which says all there is to say about it.
 
     Returns:
-        The existing one, unchanged, if the statement is older than what is known.
+        The existing one, unchanged, if the statement is older than what is known. A part set apart stays known unless all of it
+        is said to be.
     """
     if existing is not None and observation.event_time < existing.event_time:
         return existing
     body = observation.body
+    state = BatchState(body["state"])
     return Batch(
         uscc=observation.uscc,
         lot=body["lot"],
@@ -37,12 +41,13 @@ def stated(existing: Batch | None, observation: Observation) -> Batch:
         name=body["name"],
         qty_g=grams(body["qty_g"]),
         expires_at=parse_instant(body["expires_at"], "body.expires_at"),
-        state=BatchState(body["state"]),
+        state=state,
         event_time=observation.event_time,
         produced_on=body.get("produced_on") or "",
         gb2760_class=body.get("gb2760_class") or "",
         supplier_uscc=body.get("supplier_uscc") or "",
         voucher_ref=body.get("voucher_ref") or "",
+        apart_g=NOTHING if existing is None or state in _APART else existing.apart_g,
     )
 
 
@@ -60,25 +65,61 @@ def moved(batch: Batch, body: Mapping[str, Any], at: datetime) -> Batch:
     if at < batch.event_time:
         return batch
     qty_g, origin, target = grams(body["qty_g"]), BatchState(body["from"]), BatchState(body["to"])
-    whole_is_there = origin not in _APART or batch.state in _APART
-    if origin is BatchState.DESTROYED or (whole_is_there and qty_g > batch.qty_g):
-        left = 0 if origin is BatchState.DESTROYED else batch.qty_g
+    known = _together(batch) if batch.state in _APART else batch
+    left = _left(known, origin)
+    if qty_g > left:
         raise BadInput(Code.BATCH_BELOW_ZERO, f"{qty_g} g of {left} g cannot be moved", where="body.qty_g")
-    return replace(batch, event_time=at, expiry_judged_at=None, **_after(batch, qty_g, origin, target))
+    return replace(known, event_time=at, expiry_judged_at=None, **_after(known, qty_g, origin, target))
+
+
+def _together(batch: Batch) -> Batch:
+    """A lot wholly set apart, with what was set apart of it before."""
+    return replace(batch, qty_g=batch.qty_g + batch.apart_g, apart_g=NOTHING)
+
+
+def _left(batch: Batch, origin: BatchState) -> Decimal:
+    """How much can be moved from there."""
+    if origin is BatchState.DESTROYED:
+        return NOTHING
+    return batch.apart_g if origin in _APART and batch.state not in _APART else batch.qty_g
 
 
 def _after(batch: Batch, qty_g: Decimal, origin: BatchState, target: BatchState) -> dict[str, Any]:
-    """Quantity and state afterwards."""
-    whole = qty_g == batch.qty_g
-    if origin in _APART and batch.state not in _APART:  # a part set apart before: it is no longer in qty_g
-        return {} if target in _APART else {"qty_g": batch.qty_g + qty_g, "state": _more_exposed(batch.state, target)}
-    if target is BatchState.DESTROYED:
-        return {"qty_g": batch.qty_g - qty_g, "state": target if whole else batch.state}
+    """Quantities and state afterwards."""
+    if batch.state in _APART:
+        return _after_all_apart(batch, qty_g, target)
+    if origin in _APART:
+        return _after_part_apart(batch, qty_g, target)
+    rest = batch.qty_g - qty_g
     if target is BatchState.QUARANTINED:
-        return {"state": target} if whole else {"qty_g": batch.qty_g - qty_g}
-    if whole or batch.state in _APART:
-        return {"qty_g": qty_g, "state": target}
-    return {"state": _more_exposed(batch.state, target)}
+        return _all_apart(batch.apart_g + qty_g) if rest == 0 else {"qty_g": rest, "apart_g": batch.apart_g + qty_g}
+    if target is BatchState.DESTROYED:
+        if rest == 0 and batch.apart_g:
+            return _all_apart(batch.apart_g)
+        return {"qty_g": rest, "state": target if rest == 0 else batch.state}
+    return {"state": target if rest == 0 else _more_exposed(batch.state, target)}
+
+
+def _after_all_apart(batch: Batch, qty_g: Decimal, target: BatchState) -> dict[str, Any]:
+    rest = batch.qty_g - qty_g
+    if target is BatchState.QUARANTINED:
+        return {}
+    if target is BatchState.DESTROYED:
+        return {"qty_g": rest, "state": target if rest == 0 else batch.state}
+    return {"qty_g": qty_g, "apart_g": rest, "state": target}
+
+
+def _after_part_apart(batch: Batch, qty_g: Decimal, target: BatchState) -> dict[str, Any]:
+    if target is BatchState.QUARANTINED:
+        return {}
+    apart = {"apart_g": batch.apart_g - qty_g}
+    if target is BatchState.DESTROYED:
+        return apart
+    return {**apart, "qty_g": batch.qty_g + qty_g, "state": _more_exposed(batch.state, target)}
+
+
+def _all_apart(qty_g: Decimal) -> dict[str, Any]:
+    return {"qty_g": qty_g, "apart_g": NOTHING, "state": BatchState.QUARANTINED}
 
 
 def _more_exposed(one: BatchState, other: BatchState) -> BatchState:

@@ -154,7 +154,7 @@ def test_observations_come_in_one_by_one_and_by_the_hundred(store: Store) -> Non
 
 
 def test_a_batch_and_a_weighing_come_back(store: Store) -> None:
-    other = batch(lot="LOT-2", qty_g=Decimal(0), produced_on="2026-11-01", expiry_judged_at=NOW)
+    other = batch(lot="LOT-2", qty_g=Decimal(0), apart_g=Decimal("0.5"), produced_on="2026-11-01", expiry_judged_at=NOW)
     with store.writing() as unit:
         unit.batches.put(batch())
         unit.batches.put(other)

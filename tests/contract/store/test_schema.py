@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,34 @@ def test_findings_queued_before_the_review_clock_get_one_and_lose_nothing(empty_
         unit.evidence.add(replace(kept, id="other", finding_id="nobody"))
         with pytest.raises(NotFound):  # references are checked again
             unit.commit()
+    store.close()
+    for engine in (writer, reader):
+        engine.dispose()
+
+
+def test_lots_known_before_anything_was_counted_as_apart_are_kept(empty_url: str) -> None:
+    sqlite = empty_url.startswith("sqlite")
+    parsed = engines.parse_url(empty_url)
+    if sqlite:
+        path = Path(parsed.database or "")
+        path.parent.mkdir()
+        path.touch()
+    writer, reader = engines.sqlite_engines(parsed) if sqlite else engines.postgres_engines(parsed)
+    with writer.connect() as connection, connection.begin():
+        upgrade(connection, "0002")
+    store = open_store(empty_url)
+    seed(store)
+    at = str(micros(NOW)) if sqlite else f"'{NOW.isoformat()}'"
+    qty_g = "'12.50'" if sqlite else "12.50"
+    execute(
+        empty_url,
+        "INSERT INTO batches (uscc, lot, kind, name, qty_g, expires_at, state, event_time, produced_on, gb2760_class, "
+        f"supplier_uscc, voucher_ref) VALUES ('{USCC}', 'L1', 'raw', 'n', {qty_g}, {at}, 'in_store', {at}, '', '', '', '')",
+    )
+    store.migrate()
+    with store.reading() as unit:
+        (kept,) = unit.batches.list(USCC)
+        assert (kept.qty_g, kept.apart_g, kept.expires_at) == (Decimal("12.50"), 0, NOW)
     store.close()
     for engine in (writer, reader):
         engine.dispose()

@@ -106,6 +106,16 @@ def test_a_move_below_zero_is_refused_as_e052_and_nothing_is_stored(scene: Scene
     assert (_stored(scene), scene.batch_of("L1").qty_g) == (1, 100)
 
 
+def test_no_more_comes_back_than_was_set_apart(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(qty_g=1000), scene.now)
+    scene.office.take_observation(scene.move("L1", "on_sale", "quarantined", 300), scene.later(minutes=1))
+    with pytest.raises(BadInput) as refused:
+        scene.office.take_observation(scene.move("L1", "quarantined", "on_sale", 5000), scene.later(minutes=1))
+    assert refused.value.code is Code.BATCH_BELOW_ZERO
+    scene.office.take_observation(scene.move("L1", "quarantined", "on_sale", 300), scene.later(minutes=1))
+    assert (scene.batch_of("L1").qty_g, scene.batch_of("L1").apart_g) == (1000, 0)
+
+
 def test_a_move_of_a_batch_nobody_knows_is_below_zero(scene: Scene) -> None:
     with pytest.raises(BadInput) as refused:
         scene.office.take_observation(scene.move("NEW", "in_store", "on_sale", 1), scene.now)

@@ -48,8 +48,6 @@ MOVES = [
     (S.IN_STORE, 1000, S.IN_STORE, S.DESTROYED, 4000, S.IN_STORE, "some destroyed"),
     (S.QUARANTINED, 5000, S.QUARANTINED, S.DESTROYED, 0, S.DESTROYED, "what was set apart destroyed"),
     (S.QUARANTINED, 1000, S.QUARANTINED, S.ON_SALE, 1000, S.ON_SALE, "some of what was set apart is sold again"),
-    (S.IN_STORE, 1000, S.QUARANTINED, S.DESTROYED, 5000, S.IN_STORE, "a part set apart before is no longer counted"),
-    (S.IN_STORE, 1000, S.QUARANTINED, S.ON_SALE, 6000, S.ON_SALE, "a part set apart before comes back"),
 ]
 
 
@@ -60,6 +58,35 @@ def test_moving(state, qty_g, origin, target, left, after, why):
     assert (result.event_time, result.expiry_judged_at) == (LATER, None), "its expiry is judged anew"
 
 
+PARTLY_APART = replace(LOT, qty_g=Decimal(3000), apart_g=Decimal(2000), state=S.ON_SALE)
+
+PARTS = [
+    (LOT, 2000, S.IN_STORE, S.QUARANTINED, (3000, 2000, S.IN_STORE), "what is set apart is remembered"),
+    (PARTLY_APART, 500, S.ON_SALE, S.QUARANTINED, (2500, 2500, S.ON_SALE), "it adds up"),
+    (PARTLY_APART, 3000, S.ON_SALE, S.QUARANTINED, (5000, 0, S.QUARANTINED), "with the rest all of it is apart"),
+    (PARTLY_APART, 3000, S.ON_SALE, S.DESTROYED, (2000, 0, S.QUARANTINED), "only what is apart remains"),
+    (PARTLY_APART, 1500, S.QUARANTINED, S.DESTROYED, (3000, 500, S.ON_SALE), "destroyed: it cannot come back"),
+    (PARTLY_APART, 1500, S.QUARANTINED, S.ON_SALE, (4500, 500, S.ON_SALE), "it comes back"),
+    (PARTLY_APART, 1500, S.QUARANTINED, S.QUARANTINED, (3000, 2000, S.ON_SALE), "from one shelf to the other"),
+    (replace(LOT, state=S.QUARANTINED), 1000, S.QUARANTINED, S.ON_SALE, (1000, 4000, S.ON_SALE), "the rest stays apart"),
+    (
+        replace(PARTLY_APART, state=S.QUARANTINED),
+        5000,
+        S.QUARANTINED,
+        S.DESTROYED,
+        (0, 0, S.DESTROYED),
+        "an officer booked the lot as quarantined: the part set apart before belongs to it",
+    ),
+    (replace(PARTLY_APART, qty_g=Decimal(0), state=S.DEPLETED), 2000, S.QUARANTINED, S.ON_SALE, (2000, 0, S.ON_SALE), "sold out"),
+]
+
+
+@pytest.mark.parametrize(("batch", "qty_g", "origin", "target", "after", "why"), PARTS)
+def test_what_is_set_apart_of_a_lot(batch, qty_g, origin, target, after, why):
+    result = move(batch, qty_g, origin, target)
+    assert (result.qty_g, result.apart_g, result.state) == after, why
+
+
 @pytest.mark.parametrize(
     ("batch", "qty_g", "origin"),
     [
@@ -67,6 +94,9 @@ def test_moving(state, qty_g, origin, target, left, after, why):
         (replace(LOT, qty_g=Decimal(0), state=S.DEPLETED), 0.001, S.ON_SALE),
         (replace(LOT, state=S.QUARANTINED), 5001, S.QUARANTINED),
         (replace(LOT, qty_g=Decimal(0), state=S.DESTROYED), 1, S.DESTROYED),
+        (LOT, 1, S.QUARANTINED),
+        (PARTLY_APART, 2001, S.QUARANTINED),
+        (replace(PARTLY_APART, state=S.QUARANTINED), 5001, S.QUARANTINED),
     ],
 )
 def test_nothing_moves_that_is_not_there(batch, qty_g, origin):
@@ -113,6 +143,11 @@ def test_a_statement_says_all_there_is():
     assert (again.state, again.supplier_uscc, again.expiry_judged_at) == (S.QUARANTINED, "", None)
 
 
+@pytest.mark.parametrize(("state", "apart_g"), [("on_sale", 2000), ("quarantined", 0)])
+def test_a_statement_about_the_rest_forgets_nothing_set_apart(state, apart_g):
+    assert stated(PARTLY_APART, a_statement(state=state)).apart_g == apart_g
+
+
 def test_an_older_statement_does_not_overwrite_a_newer_one():
     assert stated(LOT, a_statement(at=AT - timedelta(seconds=1))) is LOT
 
@@ -152,4 +187,5 @@ def test_whatever_is_moved_a_lot_never_goes_below_nothing(moves):
         with suppress(BadInput):
             batch = move(batch, qty_g, origin, target, at=AT + timedelta(minutes=n))
         assert batch.qty_g >= 0
-        assert batch.uscc == USCC
+        assert batch.apart_g >= 0
+        assert batch.qty_g + batch.apart_g <= LOT.qty_g, "goods do not come out of nothing"
