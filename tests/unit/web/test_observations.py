@@ -192,6 +192,31 @@ async def test_more_than_there_is_cannot_be_moved(kitchen: Kitchen) -> None:
     assert (await post(kitchen, move)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "to", "qty_g", "minutes", "status", "why"),
+    [
+        ("quarantined", "on_sale", 400, 2, 200, "more than the rest, but so much is set apart"),
+        ("quarantined", "on_sale", 401, 2, 409, "so much was never set apart"),
+        ("in_store", "on_sale", 101, 2, 409, "only the rest is there"),
+        ("in_store", "on_sale", 500, -1, 200, "older than what is known of the lot: it is in there already"),
+    ],
+)
+async def test_a_move_is_judged_as_casework_judges_it(
+    kitchen: Kitchen, origin: str, to: str, qty_g: float, minutes: int, status: int, why: str
+) -> None:
+    lot = {"lot": "L1", "kind": "product", "name": "卤鸭", "qty_g": 500, "expires_at": format_instant(START + timedelta(days=1))}
+    stock = envelope(kind="batch.upsert", event_id=None)
+    stock["body"] = {**lot, "state": "in_store"}
+    kitchen.office.take_observation(parse_envelope(stock, START), START)
+    apart = envelope(kind="batch.move", event_id=None)
+    apart["body"] = {"lot": "L1", "from": "in_store", "to": "quarantined", "qty_g": 400}
+    kitchen.office.take_observation(parse_envelope(apart, START), START)
+    move = envelope(kind="batch.move", event_id=None)
+    move["event_time"] = format_instant(START + timedelta(minutes=minutes))
+    move["body"] = {"lot": "L1", "from": origin, "to": to, "qty_g": qty_g}
+    assert (await post(kitchen, move)).status_code == status, why
+
+
 async def test_while_the_log_is_away_nothing_is_called_accepted(kitchen: Kitchen) -> None:
     async def away(_: object) -> None:
         raise Unavailable("the log cannot be reached")
