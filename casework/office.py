@@ -1,12 +1,14 @@
 """The office: every use case, each in one transaction over state, audit trail and outbox.
 
 Synchronous; on an event loop call it in a thread. What the product itself does (facts, findings, deliveries, the sweep) is tried
-again when somebody else was first; a person's command is not: they are told, and look again.
+again when somebody else was first; a person's command is not: they are told, and look again. A deadlock, in which nobody was
+first, is tried again for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from typing import TypeVar
@@ -29,7 +31,7 @@ from domain.findings import Finding
 from domain.observations import Observation
 from domain.parties import SYSTEM, Actor
 from domain.rules import Rules
-from store.ports import Media, Store
+from store.ports import Crossed, Media, Store
 
 T = TypeVar("T")
 
@@ -258,7 +260,13 @@ class Office:
         return self._once(lambda work: charging.decide(work, deduction_id, actor, now, decision))
 
     def _once(self, effect: Callable[[Work], T]) -> T:
-        """One transaction; a Conflict is the caller's to know."""
+        """One transaction; a Conflict is the caller's to know, except one that a deadlock was ended with."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(Crossed):
+                return self._transact(effect)
+        return self._transact(effect)
+
+    def _transact(self, effect: Callable[[Work], T]) -> T:
         with self._store.writing() as uow:
             result = effect(Work(uow, self.desk))
             uow.commit()
@@ -268,7 +276,7 @@ class Office:
         """One transaction, from the start again when somebody else was first."""
         for _ in range(ATTEMPTS):
             try:
-                return self._once(effect)
+                return self._transact(effect)
             except Conflict as error:
                 last = error
         raise Unavailable(f"others were first {ATTEMPTS} times: {last}")

@@ -27,12 +27,14 @@ _ADD = insert(tables.warnings)
 _SAVE = update(tables.warnings).where(_W.id == bindparam("warning_id"), _W.version == bindparam("expected_version"))
 _VERSION = select(_W.version).where(_W.id == bindparam("id"))
 _GET = _ALL.where(_W.id == bindparam("id"))
+_GET_LOCKED = _GET.with_for_update(key_share=True)  # as an update locks it: facts may still refer to the row
 _WITH_KEY = _ALL.where(_W.open_key == bindparam("open_key"))
 _OPEN_WITH_KEY = _WITH_KEY.where(tables.OPEN)
 _LATEST_WITH_KEY = _WITH_KEY.order_by(_W.raised_at.desc(), _W.id.desc()).limit(1)
 _PAGE = _ALL.order_by(_W.raised_at.desc(), _W.id.desc()).limit(bindparam("limit"))
 _AFTER = tuple_(_W.raised_at, _W.id) < tuple_(bindparam("last_raised_at", type_=_W.raised_at.type), bindparam("last_id"))
 _DUE = _ALL.where(_W.next_due_at <= bindparam("now")).order_by(_W.next_due_at).limit(bindparam("limit"))
+_DUE_LOCKED = _DUE.with_for_update(key_share=True, skip_locked=True)
 _COUNT_OPEN = select(_W.level, func.count()).where(tables.OPEN).group_by(_W.level)
 _UNFLAGGED = select(func.count()).select_from(tables.warnings).where(tables.UNFLAGGED, _W.close_by < bindparam("now"))
 _COUNTED = (
@@ -63,12 +65,14 @@ MOST_ITEMS = 500
 class SqlWarnings:
     """``ports.Warnings``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, locking: bool) -> None:
         self._connection = connection
+        self._get = _GET_LOCKED if locking else _GET
+        self._due = _DUE_LOCKED if locking else _DUE
 
     def get(self, warning_id: str) -> Warning | None:
-        """The warning, if there is one."""
-        return self._first(_GET, id=warning_id)
+        """The warning, if there is one; locked until the end of a write transaction, so that commands come one after another."""
+        return self._first(self._get, id=warning_id)
 
     def add(self, warning: Warning) -> None:
         """Raises Conflict if an open warning with the same key exists."""
@@ -113,8 +117,8 @@ class SqlWarnings:
         return page, _cursor(page[-1]) if len(found) > limit else None
 
     def due(self, now: datetime, *, limit: int) -> Sequence[Warning]:
-        """Open warnings something may be due for, longest due first."""
-        return _WARNING.all(self._connection.execute(_DUE, {"now": now, "limit": limit}))
+        """Open warnings something may be due for, longest due first; to write, those nobody else holds, locked."""
+        return _WARNING.all(self._connection.execute(self._due, {"now": now, "limit": limit}))
 
     def count_open(self) -> dict[str, int]:
         """Open warnings by level; every level is there."""

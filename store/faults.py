@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from domain.errors import Conflict, KitchenError, NotFound, Unavailable
+from store.ports import Crossed
 
 _SQLITE_FIRST = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
 _SQLITE_AWAY = frozenset(
@@ -25,7 +26,8 @@ _SQLITE_AWAY = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-_POSTGRES_FIRST = frozenset({"23505", "40001", "40P01"})  # unique key, serialization, deadlock
+_POSTGRES_FIRST = "23505"  # unique key
+_POSTGRES_CROSSED = frozenset({"40001", "40P01"})  # serialization, deadlock
 _POSTGRES_AWAY = ("08", "53", "57P", "55P03", "58")  # connection, resources, shutdown, lock not available, system
 
 
@@ -66,7 +68,9 @@ def _of_sqlite(error: sqlite3.Error) -> KitchenError | None:
 
 def _of_postgres(error: psycopg.Error) -> KitchenError | None:
     state = error.sqlstate or ""
-    if state in _POSTGRES_FIRST:
+    if state in _POSTGRES_CROSSED:
+        return Crossed(f"two transactions waited for each other: {error.diag.message_primary}")
+    if state == _POSTGRES_FIRST:
         return Conflict(f"somebody was first: {error.diag.message_primary}")
     if state == "23503":
         return NotFound(f"something this refers to is not stored: {error.diag.message_detail}")

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.deductions import Deduction, DeductionState
+from domain.errors import Conflict
 from domain.events import DeadLetter, Delivery, Lane, PushSubscription
 from domain.findings import Finding, FindingState, Review
 from domain.observations import Observation
@@ -168,7 +169,6 @@ class Findings(Protocol):
         """Those in one state of a merchant, or of a region (six digits, or a prefix), the one to be reviewed first first."""
 
 
-
 class Warnings(Protocol):
     """Warnings. At most one open one per ``open_key``, by the database's own unique index."""
 
@@ -189,6 +189,7 @@ class Warnings(Protocol):
     def due(self, now: datetime, *, limit: int) -> Sequence[Warning]:
         """Open warnings something may be due for, longest due first: those with ``next_due_at <= now``.
 
+        Inside ``writing()`` those that another transaction holds are left out, and the others are locked.
         Served by an index, not by a scan: ``next_due_at`` must be set on the warning before ``add`` and ``save``.
         """
 
@@ -295,6 +296,10 @@ class DeadLetters(Protocol):
     def drop_before(self, at: datetime) -> int: ...
 
 
+class Crossed(Conflict):
+    """Two transactions waited for each other and the database undid this one; nobody changed anything: do it again."""
+
+
 class UnitOfWork(Protocol):
     """One transaction over every repository.
 
@@ -331,9 +336,11 @@ class Store(Protocol):
     """The system of record.
 
     ``writing()`` begins a write transaction (BEGIN IMMEDIATE on SQLite); ``reading()`` a read-only one that sees one
-    snapshot. Inside ``writing()``, ``get`` of a batch, a finding or a deduction locks the row until the end.
+    snapshot. Inside ``writing()``, ``get`` of a batch, a finding, a warning or a deduction locks the row until the end; the
+    order is: what is commanded first, the audit trail (one row for all) after it.
 
-    Every method may raise ``Conflict`` (somebody else was first), ``Unavailable`` (no database, or its lock not to be had)
+    Every method may raise ``Conflict`` (somebody else was first; ``Crossed`` if the database chose this transaction to end a
+    deadlock), ``Unavailable`` (no database, or its lock not to be had)
     and ``NotFound`` (a reference to something that is not stored; it may come as late as ``commit``).
     """
 

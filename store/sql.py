@@ -42,7 +42,7 @@ class SqlUnitOfWork:
         self.batches: ports.Batches = SqlBatches(connection, locking=writing)
         self.weighings: ports.Weighings = SqlWeighings(connection)
         self.findings: ports.Findings = SqlFindings(connection, locking=writing)
-        self.warnings: ports.Warnings = SqlWarnings(connection)
+        self.warnings: ports.Warnings = SqlWarnings(connection, locking=writing)
         self.evidence: ports.EvidenceItems = SqlEvidence(connection)
         self.audit: ports.Audit = SqlAudit(connection)
         self.deductions: ports.Deductions = SqlDeductions(connection, locking=writing)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
+from casework.desk import Work
+from casework.handling import deliver
 from casework.office import Office
 from domain.deductions import DeductionState
 from domain.errors import Conflict, IllegalTransition, KitchenError
 from domain.events import Event, EventName, Lane
+from domain.parties import SYSTEM
 from domain.records import BatchState
 from domain.warnings import State
+from store.ports import AuditStep
 from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, SUPERVISOR, USCC, Scene, photo
 
 T = TypeVar("T")
@@ -156,3 +161,30 @@ def test_a_batch_set_aside_while_the_sweep_looks_at_it_stays_set_aside(scene: Sc
         assert sweeping.result(20).events == ()
     assert scene.batch_of("L1").state is BatchState.QUARANTINED
     assert scene.warnings() == []
+
+
+def test_a_command_given_while_the_product_changes_the_warning_waits_and_is_carried_out(scene: Scene) -> None:
+    warning = scene.raised()
+    with ThreadPoolExecutor(1) as pool:
+        with scene.store.writing() as uow:
+            work = Work(uow, scene.office.desk)
+            deliver(work, warning.id, SYSTEM, scene.now, how="webpush")
+            command = pool.submit(scene.another_office().acknowledge, warning.id, MERCHANT, scene.now)
+            wait([command], timeout=0.5)
+            assert not command.done(), "it waits for the one that holds the warning"
+            uow.commit()
+        assert command.result(20).warning.state is State.ACKNOWLEDGED
+    assert [step.to_state for step in scene.audit(warning.id)] == ["raised", "notified", "acknowledged"]
+
+
+def test_a_persons_command_survives_a_deadlock_with_another_transaction(scene: Scene) -> None:
+    warning = scene.raised()
+    step = AuditStep(entity="x", entity_id="x", from_state="", to_state="", at=scene.now, actor="x", actor_role="x", reason="")
+    with ThreadPoolExecutor(1) as pool:
+        with scene.store.writing() as uow:
+            uow.audit.append(step)
+            command = pool.submit(scene.another_office().acknowledge, warning.id, MERCHANT, scene.now)
+            wait([command], timeout=0.5)
+            with suppress(Conflict):  # the database undoes one of the two, most times the one that waited first
+                uow.warnings.get(warning.id)
+        assert command.result(20).warning.state is State.ACKNOWLEDGED

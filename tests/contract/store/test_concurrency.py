@@ -225,3 +225,16 @@ def test_processes_that_migrate_at_the_same_time_all_succeed(empty_url: str) -> 
         with pytest.raises(Conflict):
             unit.warnings.add(warning(id="warning-2"))
     store.close()
+
+
+def test_two_sweeps_divide_what_is_due_instead_of_waiting_for_each_other(url: str, store: Store) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("one writer at a time")
+    with store.writing() as unit:
+        unit.warnings.add(warning(id="due-1", next_due_at=NOW, open_key="1"))
+        unit.commit()
+    with store.writing() as one, store.writing() as other:
+        assert [item.id for item in one.warnings.due(NOW, limit=9)] == ["due-1"]
+        assert other.warnings.due(NOW, limit=9) == []
+        with store.reading() as reader:
+            assert len(reader.warnings.due(NOW, limit=9)) == 1
