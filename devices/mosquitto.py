@@ -56,7 +56,12 @@ persistence true
 persistence_location {settings.data.as_posix().rstrip("/")}/
 autosave_interval 1
 autosave_on_changes true
+
+# A session waits a week for a client that is gone for good. What waits in it is not bounded: a queue holds frames and facts
+# alike, and a full one drops what comes next, which may be a fact that its device believes safe.
+persistent_client_expiration 7d
 max_queued_messages 0
+max_queued_bytes 0
 max_inflight_messages {settings.in_flight}
 message_size_limit {settings.payload_bytes}
 {run_as}log_dest stderr

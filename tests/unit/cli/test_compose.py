@@ -12,7 +12,10 @@ import typer
 import yaml
 
 from cli.main import app
+from cli.run_gateway import mqtt_settings
+from cli.worker import Setting
 from configs.endpoints import VARIABLES, Endpoints
+from configs.secrets import ensure_devices, ensure_keys, ensure_users, gateway_client_id
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -54,6 +57,21 @@ def test_the_environment_has_the_names_and_urls_the_product_reads(name: str, tmp
     assert set(environment) == {variable for variable, _ in VARIABLES.values()}
     filled = {key: re.sub(r"\$\{(\w+)[^}]*\}", "secret", value) for key, value in SERVICES[name]["environment"].items()}
     assert Endpoints.from_environment(filled, tmp_path).given == set(VARIABLES)
+
+
+def test_the_gateways_session_outlives_its_container(tmp_path: Path) -> None:
+    gateway = SERVICES["gateway"]
+    command = gateway["command"]
+    folder = command[command.index("--data") + 1]
+    assert f"data:{folder}" in gateway["volumes"]
+    assert "hostname" not in gateway
+    url = gateway["environment"]["KITCHEN_MQTT_URL"]
+    ensure_keys(tmp_path / "secrets")
+    ensure_users(tmp_path / "secrets", {})
+    ensure_devices(tmp_path / "secrets", {})
+    endpoints = Endpoints.from_environment({"KITCHEN_MQTT_URL": url}, tmp_path)
+    client_id = mqtt_settings(Setting(data=tmp_path, config=tmp_path, endpoints=endpoints)).client_id
+    assert client_id == gateway_client_id(tmp_path / "secrets")
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

@@ -57,6 +57,13 @@ def test_the_shipped_mosquitto_files_are_those_the_product_writes():
     assert (SHIPPED / "access").read_text() == ACCESS_LIST
 
 
+def test_mosquitto_forgets_a_session_only_after_a_week_and_drops_nothing_that_waits():
+    paths = {"data": Path("/d"), "passwords": Path("/p"), "access": Path("/a")}
+    lines = mosquitto_configuration(MosquittoSettings(**paths)).splitlines()
+    week = MqttSettings().session_expiry_s // 86_400
+    assert {f"persistent_client_expiration {week}d", "max_queued_messages 0", "max_queued_bytes 0"} <= set(lines)
+
+
 def test_a_password_line_is_pbkdf2_as_mosquitto_reads_it():
     name, kind, rounds, salt, digest = (
         password_line("cam", "pass:word", salt=b"s" * 12).replace(":", "$", 1).replace("$$", "$").split("$")
