@@ -50,7 +50,7 @@ class Pace:
 
     Attributes:
         batch: entries of an ordered lane taken at once.
-        lease: how long a claimed entry is ours; after it another relay may send it.
+        lease: how long a claimed entry of an ordered lane is ours; a lane whose relay was killed stands still for so long.
         side_by_side: notifications under way at the same time.
         attempt: longest time one notification may take.
         first_wait: before the second attempt; doubled each time up to ``longest_wait``.
@@ -60,7 +60,7 @@ class Pace:
     """
 
     batch: int = 200
-    lease: timedelta = timedelta(seconds=10)
+    lease: timedelta = timedelta(seconds=5)
     side_by_side: int = 16
     attempt: timedelta = timedelta(seconds=20)
     first_wait: timedelta = timedelta(seconds=5)

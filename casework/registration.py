@@ -71,13 +71,16 @@ def register(uow: UnitOfWork, roll: Roll, password_hashes: Mapping[str, str], no
 
 
 def tell(uow: UnitOfWork, now: datetime) -> None:
-    """Enqueue a ``registers`` record for every merchant and device that SQL knows, and one that says that these were all."""
+    """Enqueue a ``registers`` record for every merchant and device that SQL knows, and one that says that these were all.
+
+    Each names this telling by its instant, so that a gateway can tell that it has the whole of it.
+    """
     merchants, devices = uow.merchants.list(), uow.devices.list()
     for merchant in merchants:
-        tell_register(uow, *merchant_record(merchant), now)
+        tell_register(uow, *merchant_record(merchant, now), now)
     for device in devices:
-        tell_register(uow, *device_record(device), now)
-    tell_register(uow, *told_record(len(merchants), len(devices)), now)
+        tell_register(uow, *device_record(device, now), now)
+    tell_register(uow, *told_record(len(merchants), len(devices), now), now)
 
 
 def _as_known(uow: UnitOfWork, user: User) -> User:

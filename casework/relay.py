@@ -1,8 +1,8 @@
 """The relay: takes what the transactions left in the outbox to the outside, at least once each.
 
-Three lanes that never wait for each other. ``live`` and ``kafka`` go in order, and wait when the other end is away; notifications
-go side by side, each with its own retries, until accepted or given up where people can see it. A consumer that gets an entry
-twice, or an old one after a restart, tells by the warning's ``version``.
+Three lanes that never wait for each other. ``live`` and ``kafka`` go in order, one relay at a time, and wait when the other end
+is away or a relay that died still holds the oldest entry; notifications go side by side, each with its own retries, until
+accepted or given up where people can see it. A consumer that gets an entry twice tells by the warning's ``version``.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Relay:
         lease_until = now + self._pace.lease
         sent: list[int] = []
         try:
-            async with asyncio.timeout(self._pace.lease.total_seconds() * 0.8):
+            async with asyncio.timeout(max(0.0, (lease_until - self._clock()).total_seconds()) * 0.8):
                 for delivery in claimed:
                     await self._publish(delivery)
                     sent.append(delivery.id)
@@ -184,8 +184,8 @@ class Relay:
 
     def _claim(self, lane: Lane, limit: int, now: datetime) -> Sequence[Delivery]:
         lease = self._pace.lease if lane is not Lane.NOTIFY else 2 * self._pace.attempt
-        with self._store.reading() as uow:  # mostly there is nothing, and a reader disturbs nobody
-            if not uow.outbox.pending()[0]:
+        with self._store.reading() as uow:  # mostly nothing is due, and a reader disturbs nobody
+            if not uow.outbox.due(lane, now):
                 return []
         with self._store.writing() as uow:
             claimed = uow.outbox.claim(now, lanes=[lane], limit=limit, lease_until=now + lease)

@@ -255,8 +255,12 @@ class Outbox(Protocol):
         """Take due entries in id order and lease them until ``lease_until``.
 
         A relay that dies gives them back by itself; several relays may run. ``attempts`` counts this attempt too. Commit
-        before sending: the lease holds only from then on.
+        before sending: the lease holds only from then on. ``live`` and ``kafka`` go in order: nothing of them is taken that
+        is newer than one still leased or put off.
         """
+
+    def due(self, lane: Lane, now: datetime) -> bool:
+        """Whether ``claim`` would find something of this lane."""
 
     def done(self, delivery_id: int, at: datetime) -> None: ...
     def retry(self, delivery_id: int, *, next_attempt_at: datetime, error: str) -> None: ...

@@ -1,7 +1,7 @@
 """Follow the compacted topic ``registers`` into a table in memory, from its beginning, for ever.
 
-The gateway may judge a device only after the whole topic has been read once *and* the record came that ends a telling:
-before that an unknown device may only be one not told yet.
+The gateway may judge a device only after the whole topic has been read once *and* every record of a telling has come: before
+that an unknown device may only be one not told yet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Table(Protocol):
 
     @property
     def told(self) -> bool:
-        """Whether the record that ends a telling has come."""
+        """Whether every record of a telling that has ended is here."""
 
 
 async def follow(bootstrap: str, table: Table, ready: asyncio.Event, *, client_id: str) -> None:
@@ -62,7 +62,7 @@ async def _read(consumer: AIOKafkaConsumer, table: Table, ready: asyncio.Event) 
             for record in records:
                 table.apply((record.key or b"").decode("utf-8", "replace"), record.value)
                 applied += 1
-        if table.told and not ready.is_set() and await _caught_up(consumer, assigned):
+        if not ready.is_set() and table.told and await _caught_up(consumer, assigned):
             log.info("registers.complete", records=applied)
             ready.set()
 

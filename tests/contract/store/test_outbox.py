@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+
+import pytest
 
 from domain.events import Lane
 from store.ports import Store, UnitOfWork
@@ -34,7 +38,7 @@ def test_entries_are_taken_in_the_order_they_were_enqueued_of_the_lanes_asked_fo
             lane = Lane.LIVE if n % 2 else Lane.KAFKA
             unit.outbox.add(delivery(key=str(n), lane=lane, next_attempt_at=NOW - timedelta(seconds=n)))
         assert _claim(unit, lanes=(Lane.LIVE,), limit=2) == ["1", "3"]
-        assert _claim(unit, lanes=(Lane.KAFKA, Lane.LIVE)) == ["0", "2", "4", "5"]
+        assert _claim(unit, lanes=(Lane.KAFKA, Lane.LIVE)) == ["0", "2", "4"], "5 must not overtake 1 and 3"
         assert _claim(unit, lanes=()) == []
 
 
@@ -116,3 +120,44 @@ def test_what_was_sent_long_ago_is_forgotten_a_bounded_number_at_a_time(store: S
         assert not unit.outbox.has_done(NOW + timedelta(days=2))
         assert [unit.outbox.add(delivery(key=str(n))) for n in range(5)] == [True, True, False, False, False]
         assert len(unit.outbox.failed()) == 1, "what was given up stays for people to see"
+
+
+@pytest.mark.parametrize("lane", [Lane.LIVE, Lane.KAFKA])
+def test_in_a_lane_in_order_nothing_newer_overtakes_an_entry_a_killed_relay_still_holds(store: Store, lane: Lane) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery(key="old", lane=lane))
+        assert _claim(unit, lanes=(lane,)) == ["old"]
+        unit.outbox.add(delivery(key="new", lane=lane))
+        unit.commit()
+    with store.writing() as unit:
+        assert not unit.outbox.due(lane, NOW)
+        assert _claim(unit, lanes=(lane,)) == []
+        assert unit.outbox.due(lane, NOW + LEASE)
+        assert _claim(unit, LEASE, lanes=(lane,)) == ["old", "new"]
+
+
+def test_a_notice_does_not_wait_for_an_older_one_that_was_put_off(store: Store) -> None:
+    with store.writing() as unit:
+        unit.outbox.add(delivery(key="old", lane=Lane.NOTIFY, next_attempt_at=NOW + LEASE))
+        assert not unit.outbox.due(Lane.NOTIFY, NOW)
+        unit.outbox.add(delivery(key="new", lane=Lane.NOTIFY))
+        assert unit.outbox.due(Lane.NOTIFY, NOW)
+        assert _claim(unit, lanes=(Lane.NOTIFY,)) == ["new"]
+
+
+def test_two_relays_that_claim_a_lane_in_order_at_once_share_out_nothing(store: Store) -> None:
+    with store.writing() as unit:
+        for n in range(20):
+            unit.outbox.add(delivery(key=str(n), lane=Lane.KAFKA))
+        unit.commit()
+    gate = threading.Barrier(4)
+
+    def relay(_: int) -> list[str]:
+        gate.wait(10)
+        with store.writing() as unit:
+            taken = _claim(unit, lanes=(Lane.KAFKA,), limit=5)
+            unit.commit()
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(relay, range(4)), key=len) == [[], [], [], ["0", "1", "2", "3", "4"]]

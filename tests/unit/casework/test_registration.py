@@ -33,6 +33,7 @@ def test_the_register_is_told_to_the_gateway_in_its_own_form(scene: Scene) -> No
     assert device is not None
     assert device.speaks_for(USCC, scene.now)
     assert table.knows(USCC)
+    assert table.told
 
 
 def test_a_device_taken_off_the_file_is_revoked(scene: Scene) -> None:

@@ -216,6 +216,22 @@ async def test_a_relay_that_died_gives_its_entries_back(scene: Scene) -> None:
     assert len(outside.live) == 1
 
 
+async def test_after_a_kill_an_older_word_never_follows_a_newer_one(scene: Scene) -> None:
+    warning = scene.raised()
+    with scene.store.writing() as uow:
+        lease_until = scene.now + timedelta(seconds=5)
+        assert uow.outbox.claim(scene.now, lanes=[Lane.LIVE, Lane.KAFKA], limit=100, lease_until=lease_until)
+        uow.commit()
+    scene.office.delivered(warning.id, scene.later(seconds=1))
+    outside = Outside()
+    relay = _relay(scene, Phone(), outside)
+    await relay.run_once(scene.now)
+    assert (outside.live, outside.kafka) == ([], []), "the killed one may have sent the first or not"
+    await relay.run_once(scene.later(seconds=4))
+    assert [item["version"] for item in outside.live] == [1, 2]
+    assert [value["warning"]["version"] for _, _, value in outside.kafka] == [1, 2]
+
+
 async def test_a_hanging_phone_delays_neither_the_pages_nor_the_other_phones(scene: Scene) -> None:
     for actor in (INSPECTOR, COLLEAGUE, STAFF):
         scene.subscribe(actor)
