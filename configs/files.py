@@ -33,7 +33,9 @@ class Push(Strict):
 class FrameLimits(Strict):
     """What a camera may send."""
 
-    max_bytes: Annotated[int, Field(ge=10_000, le=8_000_000)] = 2_000_000
+    max_bytes: Annotated[int, Field(ge=10_000, le=4_000_000)] = (
+        2_000_000  # the broker and the log take 4 MiB with what comes along
+    )
     per_second: Annotated[float, Field(gt=0, le=60)] = 5.0
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol, Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from domain.errors import Unavailable
+from domain.errors import BadInput, Code, Unavailable
 from streams.topics import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
@@ -38,11 +39,13 @@ class KafkaRecord(Protocol):
 class KafkaSink:
     """Writes records; ``put`` returns after Kafka's ack.
 
-    Use as ``async with KafkaSink(bootstrap, client_id="gateway") as sink``.
+    Use as ``async with KafkaSink(bootstrap, client_id="gateway") as sink``. ``patience_s``: how long one request may take; a
+    record that has no ack after twice that is given back as not taken, though the log may have it.
     """
 
-    def __init__(self, bootstrap: str, *, client_id: str, linger_ms: int = 5) -> None:
+    def __init__(self, bootstrap: str, *, client_id: str, linger_ms: int = 5, patience_s: float = 15.0) -> None:
         self._bootstrap, self._client_id, self._linger_ms = bootstrap, client_id, linger_ms
+        self._patience_s = patience_s
         self._producer: AIOKafkaProducer | None = None
 
     async def __aenter__(self) -> Self:
@@ -54,7 +57,7 @@ class KafkaSink:
             linger_ms=self._linger_ms,
             max_batch_size=256 * 1024,
             max_request_size=MAX_MESSAGE_BYTES,
-            request_timeout_ms=15_000,
+            request_timeout_ms=round(self._patience_s * 1000),
         )
         try:
             await self._producer.start()
@@ -83,6 +86,9 @@ class KafkaSink:
         if self._producer is None:
             raise Unavailable("the sink is not open")
         try:
-            await self._producer.send_and_wait(topic, value=value, key=key, headers=list(headers))
+            async with asyncio.timeout(2 * self._patience_s):
+                await self._producer.send_and_wait(topic, value=value, key=key, headers=list(headers))
+        except MessageSizeTooLargeError as error:  # ours, before it is sent, or the log's answer
+            raise BadInput(Code.MALFORMED, f"{len(value or b'')} bytes are more than the log takes", where=topic) from error
         except (TimeoutError, KafkaError) as error:
             raise Unavailable(f"the stream log did not take a record for {topic}: {error!r}") from error
