@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from domain.errors import BadInput, Code
 from domain.findings import EvidenceKind, EvidenceRef, Finding, Reason, ReasonCode
 from domain.ids import derived_id
 from domain.observations import Observation
 from domain.parties import Camera
-from domain.rules import CameraRule, Review, Rules
+from domain.rules import Rules
 from domain.time import format_instant
-from vision.confirmation import DENSE_WINDOW, FRAMES_NEEDED, Confirmation, Sighting, advance
+from vision.confirmation import Confirmation, Sighting, advance
 from vision.decode import decode_jpeg
 from vision.detector import Detector
 from vision.health import CAMERA_OBSTRUCTED, measure, obstruction
 from vision.rules import Positive, judge
-from vision.zones import WHOLE_PICTURE
+from vision.told import moments_of, positive_of
 
 JPEG = "image/jpeg"
 
@@ -61,7 +61,7 @@ class Eye:
         self._detector, self._rules, self._cameras = detector, rules, cameras
         self._keep, self._kept = keep, kept
         self._own: dict[str, Confirmation] = {}
-        self._others: dict[str, Confirmation] = {}
+        self._others: dict[tuple[str, str, str], Confirmation] = {}
 
     def look(self, frame: Frame, now: datetime) -> list[Finding]:
         """Take one frame of this camera into account.
@@ -119,15 +119,11 @@ class Eye:
             raise BadInput(Code.FIELD, f"class {str(body['class'])[:40]!r} is not known", where="body.class")
         if not rule.enabled:
             return []
-        positive = self._told(rule, observation)
-        state = self._others.get(observation.device_id, Confirmation())
-        sightings: list[Sighting] = []
-        for at in _moments(observation):
-            state, found = advance(state, (positive,), at)
-            sightings += found
-        told = int(body.get("frames_positive") or 1)
-        sightings = [replace(item, frames_positive=max(item.frames_positive, told)) for item in sightings]
-        self._others[observation.device_id] = state
+        camera = self._cameras.get(observation.device_id)
+        positive = positive_of(rule, body, camera.zones if camera else ())
+        if positive is None:
+            return []
+        sightings = self._confirm_told(positive, observation)
         sha256 = str(body.get("snapshot_sha256") or "")
         evidence: tuple[EvidenceRef, ...] = ()
         if sha256 and self._kept(sha256):
@@ -138,19 +134,24 @@ class Eye:
             for item in sightings
         ]
 
-    def _told(self, rule: CameraRule, observation: Observation) -> Positive:
-        """A finished detection as a positive; another's confidence stands against the rule's own number."""
-        at = rule.automatic_confidence if rule.automatic_confidence is not None else rule.automatic_precision
-        x1, y1, x2, y2 = (float(value) for value in observation.body.get("bbox") or (0, 0, 1, 1))
-        return Positive(
-            class_=rule.name,
-            zone=str(observation.body.get("zone") or WHOLE_PICTURE.name),
-            label=rule.name,
-            confidence=float(observation.body["confidence"]),
-            automatic_at=None if rule.review is Review.BEFORE_RAISE else at,
-            box=(x1, y1, x2, y2),
-            held_for=rule.held_for,
-        )
+    def _confirm_told(self, positive: Positive, observation: Observation) -> list[Sighting]:
+        """Confirm over time, each class and zone for itself: several may be seen in one picture.
+
+        What comes late (a buffer replayed) is judged by itself; casework merges it by event time.
+        """
+        key = (observation.device_id, positive.class_, positive.zone)
+        moments = moments_of(observation.body, observation.event_time)
+        known = self._others.get(key, Confirmation())
+        late = known.last_at is not None and moments[0] <= known.last_at
+        state = Confirmation() if late else known
+        sightings: list[Sighting] = []
+        for at in moments:
+            state, found = advance(state, (positive,), at)
+            sightings += found
+        if not late:
+            self._others[key] = state
+        told = int(observation.body.get("frames_positive") or 1)
+        return [replace(item, frames_positive=max(item.frames_positive, told)) for item in sightings]
 
     def _finding(
         self, sighting: Sighting, now: datetime, *, camera: str, uscc: str, evidence: tuple[EvidenceRef, ...], model: str
@@ -188,12 +189,3 @@ class Eye:
             evidence=evidence,
             model=model,
         )
-
-
-def _moments(observation: Observation) -> tuple[datetime, ...]:
-    """The instants a told detection stands for: one, or three in a row if the sender confirmed it as F.2 asks."""
-    frames, window_s = observation.body.get("frames_positive") or 1, observation.body.get("window_s")
-    if frames < FRAMES_NEEDED or window_s is None or window_s > DENSE_WINDOW.total_seconds():
-        return (observation.event_time,)
-    step = timedelta(milliseconds=1)
-    return tuple(observation.event_time - back * step for back in range(FRAMES_NEEDED - 1, -1, -1))
