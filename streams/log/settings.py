@@ -99,7 +99,7 @@ KITCHEN_TOPICS: Mapping[str, TopicSettings] = {
     Topic.OBSERVATIONS: TopicSettings(retention=timedelta(days=60)),
     Topic.DETECTIONS: TopicSettings(fsync=False, retention=timedelta(days=3), retention_bytes=256 * MEBIBYTE),
     Topic.FINDINGS: TopicSettings(retention=timedelta(days=365)),
-    Topic.WARNINGS: TopicSettings(compact=True),
+    Topic.WARNINGS: TopicSettings(retention=timedelta(days=180)),
     Topic.DEDUCTIONS: TopicSettings(retention=timedelta(days=365)),
     Topic.DEAD_LETTERS: TopicSettings(retention=timedelta(days=60)),
 }
