@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from domain.parties import Actor
 from web.auth import Identity, SignedIn, standing
 from web.hub import Entry, Signal
 from web.live import Feed
@@ -38,7 +39,7 @@ async def _events(parts: Parts, identity: Identity, feed: Feed) -> AsyncIterator
         now = parts.clock()
         if now - checked_at >= parts.settings.session_checked_every:
             kept = await asyncio.to_thread(standing, parts.store, identity.session.token_hash, now)
-            if kept is None:
+            if kept is None or Actor.of(kept[1]) != actor:  # a page that connects again is asked anew who it is
                 return
             checked_at = now
         if isinstance(message, Entry) and not actor.may_see(uscc=message.uscc, region=message.region):

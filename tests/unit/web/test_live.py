@@ -7,12 +7,14 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import httpx
 import pytest
 
+from domain.parties import Role
 from tests.services.valkey import Valkey, valkey_server
 from tests.unit.web.kitchen import OTHER, Kitchen
 from web import LiveStream, serve
@@ -223,6 +225,25 @@ async def test_a_stream_ends_when_its_session_ends(served: Served) -> None:
         await until(lambda: len(kitchen.live.hub) == 1)
         assert (await client.delete("/api/v1/session")).status_code == 204
         kitchen.clock.forward(minutes=2)
+        kitchen.raise_camera()
+        await kitchen.relay_live()
+        assert await asyncio.wait_for(events(answer, 1), 10) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"region": "330225"}, {"role": Role.SUPERVISOR}, {"active": False}], ids=lambda change: next(iter(change))
+)
+async def test_a_stream_ends_when_its_user_may_see_something_else(served: Served, change: dict[str, object]) -> None:
+    kitchen = served.kitchen
+    token = await kitchen.token("inspector")
+    async with served.client(token) as client, client.stream("GET", "/api/v1/live") as answer:
+        await until(lambda: len(kitchen.live.hub) == 1)
+        with kitchen.store.writing() as uow:
+            found = uow.users.by_login("inspector")
+            assert found is not None
+            uow.users.put(replace(found[0], **change))  # type: ignore[arg-type]
+            uow.commit()
+        kitchen.clock.forward(seconds=31)
         kitchen.raise_camera()
         await kitchen.relay_live()
         assert await asyncio.wait_for(events(answer, 1), 10) == []
