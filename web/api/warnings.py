@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, Header, Query, UploadFile
 from pydantic import AwareDatetime, BaseModel, Field
 
 from casework.views import warning_detail, warning_item
@@ -16,6 +16,7 @@ from web.reading import Shown, list_warnings, query_of, tell
 router = APIRouter(prefix="/api/v1/warnings", tags=["warnings"])
 
 NOTE = 2000
+TOKEN = 80
 
 
 class Nothing(BaseModel):
@@ -32,7 +33,7 @@ class Verification(BaseModel):
 class Grounds(BaseModel):
     """Why something is decided."""
 
-    reason: str = Field(min_length=1, max_length=NOTE)
+    reason: str = Field(min_length=1, max_length=NOTE, pattern=r"\S")
 
 
 class Extension(BaseModel):
@@ -106,14 +107,21 @@ def start(warning_id: str, identity: SignedIn, parts: Wired, _: Nothing | None =
 
 @router.post("/{warning_id}/submit")
 def submit(
+    *,
     warning_id: str,
     identity: SignedIn,
     parts: Wired,
     note: Annotated[str, Form(max_length=NOTE)] = "",
+    token: Annotated[str, Form(max_length=TOKEN)] = "",
     photos: Annotated[list[UploadFile] | None, File()] = None,
+    idempotency_key: Annotated[str, Header(max_length=TOKEN)] = "",
 ) -> dict[str, Any]:
-    """The merchant hands in what was done, with at least one photo."""
-    commands.submit(parts, identity.actor, warning_id, note=note, uploads=photos or [])
+    """The merchant hands in what was done, with at least one photo.
+
+    The client may name its submission, with the field ``token`` or the header ``Idempotency-Key``: sent again under the same
+    name it changes nothing and is answered as the first time (domain.md F.16).
+    """
+    commands.submit(parts, identity.actor, warning_id, note=note, uploads=photos or [], token=token or idempotency_key)
     return detail(parts, identity, warning_id)
 
 
