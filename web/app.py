@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from casework.office import Office
 from domain.errors import KitchenError
 from store.ports import Media, Store
 from web import api, pages
-from web.access import Access, BodyLimit
+from web.access import Access, BodyLimit, SignedInFirst
 from web.language import load_languages
 from web.limits import Attempts, Buckets
 from web.live import LiveStream
@@ -89,6 +90,8 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
         intake=intake,
         languages=load_languages(),
         failed_sign_ins=Attempts(limit=settings.sign_in_attempts, window=settings.sign_in_window),
+        failed_addresses=Attempts(limit=settings.address_attempts, window=settings.sign_in_window),
+        sign_in_slots=asyncio.Semaphore(settings.sign_ins_at_once),
         device_buckets=Buckets(rate=settings.device_rate, burst=settings.device_burst),
         recent=Recent(),
     )
@@ -97,6 +100,7 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
     app.mount("/static", static_files())
     for kind in (KitchenError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
+    app.add_middleware(SignedInFirst, refuse=_answer_error)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Access)
     return app

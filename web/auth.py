@@ -76,25 +76,47 @@ def password_matches(password: str, stored: str | None) -> bool:
         return False
 
 
-def sign_in(parts: Parts, *, login: str, password: str, address: str, now: datetime) -> tuple[str, Identity]:
+async def sign_in(parts: Parts, *, login: str, password: str, address: str, now: datetime) -> tuple[str, Identity]:
     """Check a password and open a session.
+
+    A check costs 64 MiB and a tenth of a second. So only a few run at once, those that wait for it hold no thread, and both
+    limits are asked again when it is their turn: what was sent all at once is not let in all at once.
 
     Returns:
         The token, which exists only here and at the client, and who signed in.
 
     Raises:
-        WebError: SIGN_IN_REFUSED, or TOO_MANY_ATTEMPTS after too many failures of this login from this address.
+        WebError: SIGN_IN_REFUSED, or TOO_MANY_ATTEMPTS after too many failures of this login from this address, or of any
+            logins from this address.
     """
-    key = f"{address}|{login[:80].lower()}"
-    wait = parts.failed_sign_ins.wait(key, now)
+    _admit(parts, login, address, now)
+    async with parts.sign_in_slots:
+        _admit(parts, login, address, now)
+        return await asyncio.to_thread(_sign_in, parts, login, password, address, now)
+
+
+def _attempt_key(login: str, address: str) -> str:
+    return f"{address}|{login[:80].lower()}"
+
+
+def _admit(parts: Parts, login: str, address: str, now: datetime) -> None:
+    wait = max(
+        parts.failed_sign_ins.wait(_attempt_key(login, address), now),
+        parts.failed_addresses.wait(address, now),
+    )
     if wait > timedelta():
         metrics.SIGN_INS.labels("limited").inc()
         seconds = int(wait.total_seconds()) + 1
         raise WebError(429, ProblemCode.TOO_MANY_ATTEMPTS, f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
+
+
+def _sign_in(parts: Parts, login: str, password: str, address: str, now: datetime) -> tuple[str, Identity]:
+    key = _attempt_key(login, address)
     with parts.store.reading() as uow:
         found = uow.users.by_login(login)
     if not password_matches(password, found[1] if found else None) or found is None or not found[0].active:
         parts.failed_sign_ins.record(key, now)
+        parts.failed_addresses.record(address, now)
         metrics.SIGN_INS.labels("refused").inc()
         log.warning("sign_in_refused", login=login[:80], address=address)
         raise WebError(401, ProblemCode.SIGN_IN_REFUSED)

@@ -16,31 +16,31 @@ class Attempts:
     def __init__(self, *, limit: int, window: timedelta, keys: int = 10_000) -> None:
         self._limit, self._window, self._keys = limit, window, keys
         self._tried: dict[str, deque[datetime]] = {}
+        self._lock = threading.Lock()
 
     def wait(self, key: str, now: datetime) -> timedelta:
         """How long this key must wait; zero if it may try."""
-        tried = self._tried.get(key)
-        if not tried:
-            return timedelta()
-        while tried and tried[0] <= now - self._window:
-            tried.popleft()
-        if len(tried) < self._limit:
-            return timedelta()
-        return tried[0] + self._window - now
+        with self._lock:
+            tried = self._tried.get(key, deque())
+            while tried and tried[0] <= now - self._window:
+                tried.popleft()
+            return timedelta() if len(tried) < self._limit else tried[0] + self._window - now
 
     def record(self, key: str, now: datetime) -> None:
         """Count one attempt."""
-        tried = self._tried.pop(key, None)
-        if tried is None:
-            tried = deque(maxlen=self._limit)
-        tried.append(now)
-        self._tried[key] = tried
-        while len(self._tried) > self._keys:
-            del self._tried[next(iter(self._tried))]
+        with self._lock:
+            tried = self._tried.pop(key, None)
+            if tried is None:
+                tried = deque(maxlen=self._limit)
+            tried.append(now)
+            self._tried[key] = tried
+            while len(self._tried) > self._keys:
+                del self._tried[next(iter(self._tried))]
 
     def forget(self, key: str) -> None:
         """A success clears the count."""
-        self._tried.pop(key, None)
+        with self._lock:
+            self._tried.pop(key, None)
 
 
 class Buckets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class Parts:
     intake: Intake | None
     languages: dict[str, Language]
     failed_sign_ins: Attempts
+    failed_addresses: Attempts
+    sign_in_slots: asyncio.Semaphore
     device_buckets: Buckets
     recent: Recent
 

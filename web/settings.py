@@ -15,8 +15,10 @@ class WebSettings:
         secure_cookies: mark cookies ``Secure``; set it wherever the pages are served over https.
         session_length: how long a sign-in lasts, counted from the sign-in.
         sign_in_attempts: failed sign-ins per login and address in ``sign_in_window`` before the next is refused unread.
+        address_attempts: the same for one address, whatever the logins; a market may sit behind one address.
+        sign_ins_at_once: passwords checked at the same time, 64 MiB each.
         heartbeat_every: silence on a live stream after which a comment line keeps it open.
-        session_checked_every: how often an open live stream asks whether its session still stands.
+        session_checked_every: how often an open live stream asks whether its session still stands, and its user is the same.
         vapid_public_key: the application server key (base64url, uncompressed P-256 point); empty = no Web Push.
         push_hosts: hosts a push subscription may point to, ``*.`` at the front admits what is under one; none = no push.
         batch_limit: observations in one request.
@@ -31,14 +33,16 @@ class WebSettings:
     secure_cookies: bool = False
     session_length: timedelta = timedelta(days=7)
     sign_in_attempts: int = 5
+    address_attempts: int = 30
+    sign_ins_at_once: int = 3
     sign_in_window: timedelta = timedelta(minutes=5)
     heartbeat_every: timedelta = timedelta(seconds=15)
-    session_checked_every: timedelta = timedelta(seconds=60)
+    session_checked_every: timedelta = timedelta(seconds=30)
     vapid_public_key: str = ""
     push_hosts: tuple[str, ...] = ()
     batch_limit: int = 1000
     batch_bytes: int = 8 * 1024 * 1024
     device_rate: float = 20.0
     device_burst: int = 200
-    photo_bytes: int = 12 * 1024 * 1024
-    photo_limit: int = 9
+    photo_bytes: int = 10 * 1024 * 1024
+    photo_limit: int = 6

@@ -54,9 +54,9 @@ def address_of(request: Request) -> str:
 
 
 @router.post("", status_code=201, dependencies=[Depends(auth.same_site)])
-def open_session(credentials: Credentials, request: Request, response: Response, parts: Wired) -> NewSession:
+async def open_session(credentials: Credentials, request: Request, response: Response, parts: Wired) -> NewSession:
     """Sign in: a session cookie for browsers and a bearer token for programs."""
-    token, identity = auth.sign_in(
+    token, identity = await auth.sign_in(
         parts, login=credentials.user, password=credentials.password, address=address_of(request), now=parts.clock()
     )
     auth.set_cookie(response, parts, token)

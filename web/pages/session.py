@@ -35,7 +35,7 @@ def ask(page: Paged, following: str = "/") -> Response:
 
 
 @router.post("/sign-in", dependencies=[Depends(auth.same_site)])
-def sign_in(
+async def sign_in(
     *,
     request: Request,
     page: Paged,
@@ -46,7 +46,7 @@ def sign_in(
 ) -> Response:
     """Check the password; set the cookie."""
     try:
-        token, _ = auth.sign_in(parts, login=user, password=password, address=address_of(request), now=page.now)
+        token, _ = await auth.sign_in(parts, login=user, password=password, address=address_of(request), now=page.now)
     except WebError as error:
         refused = _page(page, following=local_path(following), login=user, problem=error.code, status=error.status)
         refused.headers.update(error.headers)

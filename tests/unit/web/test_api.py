@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from domain.errors import BadInput, Code
 from domain.events import DeadLetter
 from domain.parties import Actor
 from domain.time import parse_instant
 from tests.unit.web.kitchen import MERCHANT, OTHER, PASSWORDS, START, Kitchen, photo
+from web import WebSettings
+from web.problems import problem_of
 from web.reading import waiting_findings
 
 LIST_FIELDS = {
@@ -71,6 +77,41 @@ async def test_after_five_failures_even_the_right_password_waits_until_the_windo
         assert int(limited.headers["retry-after"]) <= 301
         kitchen.clock.forward(minutes=5, seconds=1)
         assert (await client.post("/api/v1/session", json=right)).status_code == 201
+
+
+async def test_invented_logins_sent_all_at_once_are_not_all_tried(database: Path, tmp_path: Path) -> None:
+    settings = WebSettings(address_attempts=5, sign_ins_at_once=2)
+    kitchen = Kitchen.copied(database, tmp_path / "site", settings=settings)
+    async with kitchen.client() as client:
+
+        async def attempt(path: str, login: str) -> int:
+            said = {"user": login, "password": "merchant-demo"}
+            answer = await client.post(path, **({"json": said} if path.startswith("/api") else {"data": said}))
+            return answer.status_code
+
+        paths = ("/api/v1/session", "/sign-in")
+        answers = await asyncio.gather(*(attempt(paths[number % 2], f"login-{number}") for number in range(40)))
+        assert 5 <= answers.count(401) <= 6, "the limit, and what was being checked beside the last of them"
+        assert answers.count(429) == 40 - answers.count(401)
+        assert await attempt("/api/v1/session", "merchant") == 429
+        kitchen.clock.forward(minutes=5, seconds=1)
+        assert await attempt("/api/v1/session", "merchant") == 201
+    kitchen.close()
+
+
+async def test_sign_ins_that_wait_keep_nobody_else_waiting(kitchen: Kitchen) -> None:
+    reader = await kitchen.bearer("merchant")
+    slots = kitchen.app.state.parts.sign_in_slots
+    for _ in range(kitchen.settings.sign_ins_at_once):
+        await slots.acquire()
+    async with kitchen.client() as client:
+        said = {"user": "merchant", "password": PASSWORDS["merchant"]}
+        waiting = [asyncio.create_task(client.post("/api/v1/session", json=said)) for _ in range(60)]
+        assert (await asyncio.wait_for(reader.get("/api/v1/warnings"), 10)).status_code == 200
+        assert not any(task.done() for task in waiting)
+        for _ in range(kitchen.settings.sign_ins_at_once):
+            slots.release()
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {201}
 
 
 async def test_a_session_is_over_after_its_length(kitchen: Kitchen) -> None:
@@ -270,6 +311,59 @@ async def test_the_review_queue_is_for_officials_and_confirming_raises(kitchen: 
     assert len((await merchant.get("/api/v1/warnings")).json()["items"]) == 1
 
 
+@pytest.mark.parametrize("how", ["token", "Idempotency-Key"])
+async def test_a_program_too_may_tell_the_same_submission_twice(kitchen: Kitchen, how: str) -> None:
+    warning = kitchen.raise_camera()
+    client = await kitchen.bearer("merchant")
+
+    async def submit(name: str) -> tuple[int, dict[str, object]]:
+        files = {"photos": ("a.jpg", photo(), "image/jpeg")}
+        named = (
+            {"data": {"note": "done", "token": name}} if how == "token" else {"data": {"note": "done"}, "headers": {how: name}}
+        )
+        answer = await client.post(f"/api/v1/warnings/{warning}/submit", files=files, **named)
+        return answer.status_code, answer.json()
+
+    first = await submit("one")
+    assert first[0] == 200
+    assert await submit("one") == first
+    assert (await submit("two"))[1]["code"] == "ILLEGAL_TRANSITION"
+    detail = (await client.get(f"/api/v1/warnings/{warning}")).json()
+    assert [step["to"] for step in detail["history"]].count("submitted") == 1
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/warnings/{}/submit", 401), ("/warnings/{}/submit", 303)])
+async def test_nothing_is_read_of_the_photos_of_somebody_who_is_not_signed_in(kitchen: Kitchen, path: str, status: int) -> None:
+    warning = kitchen.raise_camera()
+    read: list[int] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.jpg"\r\n\r\n'
+        for number in range(1000):
+            read.append(number)
+            yield b"\0" * 65536
+
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    for more in ({}, {"Authorization": "Bearer none"}, {"Cookie": "kitchen_session=none"}):
+        async with kitchen.client() as client:
+            answer = await client.post(path.format(warning), content=endless(), headers=form | more)
+        assert (answer.status_code, len(read)) == (status, 0)
+    client = await kitchen.bearer("merchant")
+    too_much = await client.post(path.format(warning), content=endless(), headers=form)
+    assert too_much.status_code == 413
+    assert len(read) * 65536 <= 64 * 1024 * 1024, "six photos of ten megabytes, and a little"
+
+
+async def test_a_method_that_nobody_knows_is_no_label_of_its_own(kitchen: Kitchen) -> None:
+    async with kitchen.client() as client:
+        for method in ("GET", "BREW", "WHEN"):
+            await client.request(method, "/healthz")
+        numbers = (await client.get("/metrics")).text
+    assert 'method="GET",route="/healthz"' in numbers
+    assert 'method="other",route="/healthz"' in numbers
+    assert "BREW" not in numbers
+
+
 async def test_a_full_queue_of_another_region_hides_nothing(kitchen: Kitchen) -> None:
     for second in range(4):
         kitchen.clock.forward(seconds=second)
@@ -331,7 +425,7 @@ async def test_health_readiness_metrics_and_openapi_answer_without_a_session(kit
         assert (await client.get("/healthz")).json() == {"status": "ok", "now": "2026-11-20T11:00:00.000+08:00"}
         ready = await client.get("/readyz")
         assert ready.status_code == 503, "nothing listens where Redis should be"
-        assert ready.json()["checks"]["database"] == "ok"
+        assert ready.json() == {"status": "not ready", "checks": {"database": "ok", "redis": "unavailable"}}, "and not why"
         await client.get("/api/v1/warnings/one")
         numbers = (await client.get("/metrics")).text
         assert 'kitchen_web_requests_total{method="GET",route="/api/v1/warnings/{warning_id}",status="401"}' in numbers
@@ -357,3 +451,9 @@ async def test_problems_have_a_code_and_pages_have_words(kitchen: Kitchen) -> No
         assert (invalid.status_code, invalid.json()["code"]) == (422, "INVALID_REQUEST")
         large = await client.post("/api/v1/session", content=b"x" * 1_100_000)
         assert (large.status_code, large.json()["code"]) == (413, "TOO_LARGE")
+
+
+def test_a_code_that_only_flags_a_device_refuses_a_person() -> None:
+    """E060: a finding without evidence is stored when told, and cannot be confirmed (domain.md E.4)."""
+    assert problem_of(BadInput(Code.SNAPSHOT_MISMATCH, "no evidence")).status == 422
+    assert problem_of(BadInput(Code.USCC_UNKNOWN, "unknown")).status == 404
