@@ -50,16 +50,17 @@ class DataDirectory:
         return self.root / "kitchen.db"
 
     def prepare(self) -> None:
-        """Make the directories.
+        """Make the directories, and close an older one to others.
 
         Raises:
             ConfigurationError: if the directory cannot be written.
         """
         try:
-            for folder in (self.root, self.run, self.logs):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.secrets.mkdir(mode=0o700, exist_ok=True)
-            self.secrets.chmod(0o700)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.run, self.logs, self.secrets):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.root, self.secrets):
+                _close(folder)
         except OSError as error:
             raise ConfigurationError(
                 f"the data directory cannot be written: {error}", key="--data", hint="choose another with --data"
@@ -88,6 +89,12 @@ class DataDirectory:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+
+def _close(folder: Path) -> None:
+    """Take a directory from everybody but its owner; one that is somebody else's, lent to us, is left as it is."""
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o700)
 
 
 def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:

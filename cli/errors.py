@@ -1,7 +1,8 @@
-"""How a failure of ours looks on the command line: one clear line on standard error and exit status 1, no traceback."""
+"""What surrounds every command: files closed to others, and a failure of ours as one clear line and exit status 1."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -10,12 +11,18 @@ from typer.core import TyperGroup
 
 from domain.errors import KitchenError
 
+_OWNER_ONLY = 0o077
+
 
 class Kitchen(TyperGroup):
     """The group of all commands."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a failure that the product names becomes one line."""
+        """Run the command; a failure that the product names becomes one line.
+
+        What it or its children create is for its owner only: the log holds the devices' keys, the media people's pictures.
+        """
+        before = os.umask(_OWNER_ONLY)
         try:
             return super().invoke(ctx)
         except KitchenError as error:
@@ -29,6 +36,8 @@ class Kitchen(TyperGroup):
             raise typer.Exit(1) from None
         except BrokenPipeError:  # the reader of our output has gone
             raise typer.Exit(1) from None
+        finally:
+            os.umask(before)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> KitchenError | None:
