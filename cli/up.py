@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import disable_created_metrics, start_http_server
 from rich.console import Console
 
 from cli import metrics
@@ -45,6 +45,7 @@ def up(
 async def _run(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, model: str, devices: bool) -> None:
     data = prepared.data
     set_up_logging(data.logs / "manager.log")
+    disable_created_metrics()
     await _until_free(addresses)
     planned = plan(prepared, addresses, endpoints, model=model, devices=devices)
     _tell_others(data, planned)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import disable_created_metrics, start_http_server
 
 from cli.logs import set_up_logging
 from configs.endpoints import Endpoints
@@ -45,6 +45,7 @@ class Setting:
 async def stoppable(name: str) -> AsyncIterator[asyncio.Event]:
     """An event that SIGTERM or SIGINT sets; SIGUSR1 writes where every thread stands to the log."""
     set_up_logging()
+    disable_created_metrics()  # a second series for each counter and histogram, which nobody asks for
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

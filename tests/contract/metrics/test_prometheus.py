@@ -28,8 +28,10 @@ DASHBOARD = ROOT / "configs" / "grafana" / "dashboards" / "kitchen.json"
 OURS_OF_PROMETHEUS = {"up", "ALERTS"}
 
 EXPOSITION = """
-import sys, time
+import sys
+import asyncio
 import casework.metrics, cli.metrics, devices.metrics, streams.metrics, web.metrics
+from cli.worker import stoppable
 from prometheus_client import REGISTRY, start_http_server
 from streams.log.metrics import LogCollector, Metrics
 REGISTRY.register(LogCollector(Metrics()))
@@ -41,8 +43,11 @@ casework.metrics.RAISED.labels("RW2", "red")
 casework.metrics.NOTIFICATIONS.labels("webpush", "accepted")
 web.metrics.REQUEST_SECONDS.labels("/").observe(0.01)
 start_http_server(int(sys.argv[1]), addr="127.0.0.1")
-print("ready", flush=True)
-time.sleep(600)
+async def work():
+    async with stoppable("exposition") as stop:
+        print("ready", flush=True)
+        await stop.wait()
+asyncio.run(work())
 """
 
 
@@ -157,6 +162,13 @@ def test_every_expression_evaluates_and_names_only_what_we_export(prometheus: in
         assert answer["status"] == "success", f"{where}: {answer}"
         unknown = {name for name in names(expression) if name not in exported} - OURS_OF_PROMETHEUS
         assert not unknown, f"{where} names {unknown}, which nobody exports"
+
+
+@pytest.mark.service
+def test_no_worker_exports_when_each_of_its_counters_began(prometheus: int) -> None:
+    exported = set(ask(prometheus, "/api/v1/label/__name__/values")["data"])
+    assert "kitchen_dead_letters_total" in exported
+    assert not {name for name in exported if name.endswith("_created")}
 
 
 @pytest.mark.service
