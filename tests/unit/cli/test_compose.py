@@ -109,6 +109,14 @@ def test_prometheus_scrapes_the_ports_the_processes_show() -> None:
     configuration = yaml.safe_load((ROOT / "configs/prometheus/prometheus.yml").read_text("utf-8"))
     [job] = configuration["scrape_configs"]
     targets = {target for group in job["static_configs"] for target in group["targets"]}
+    found_by_name = {name for group in job["dns_sd_configs"] for name in group["names"]}
+    assert "vision" in found_by_name, "the name of a service that is scaled stands for several containers"
+    targets |= {f"{name}:{group['port']}" for group in job["dns_sd_configs"] for name in group["names"]}
+    assert {group["type"] for group in job["dns_sd_configs"]} == {"A"}
+    assert job["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "regex": "(.+)", "target_label": "process"}]
+    rules = (ROOT / "configs/prometheus/rules.yml").read_text("utf-8")
+    for name in found_by_name:  # a name without an address is no target, and no target is never down
+        assert f'absent(up{{job="kitchen", process="{name}"}})' in rules
     shown = set()
     for name in OURS:
         command = SERVICES[name]["command"]
