@@ -16,13 +16,14 @@ import structlog
 
 from alerts import deadlines
 from alerts.deadlines import Due
-from casework import charging, intake
+from casework import charging, intake, metrics
 from casework.desk import Work
 from casework.facts import judge
 from casework.handling import change, event_of
 from casework.outbound import tell_warning
-from domain.errors import KitchenError, Unavailable
+from domain.errors import Code, KitchenError, Unavailable
 from domain.events import Event, EventName
+from domain.findings import Finding
 from domain.parties import SYSTEM
 from domain.records import SEGREGATED, Batch
 from domain.warnings import Warning
@@ -33,6 +34,11 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 KEEP_SENT = timedelta(days=7)
+KEEP_LETTERS: tuple[tuple[str | None, timedelta], ...] = (
+    (Code.USCC_UNKNOWN.value, timedelta(days=7)),
+    (None, timedelta(days=28)),
+)
+FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
 REMINDERS = {Due.REMIND_50: 50, Due.REMIND_75: 75, Due.REMIND_100: 100, Due.CONTROL_ENDED: 100}
 FLAGS = {Due.RECTIFY_OVERDUE: EventName.RECTIFY_OVERDUE, Due.CLOSURE_OVERDUE: EventName.CLOSURE_OVERDUE}
 
@@ -47,7 +53,8 @@ class SweepReport:
         warnings: warnings that had something due.
         reviews: findings in review that had something due.
         forgotten: outbox entries sent long ago that were deleted.
-        failed: items that could not be dealt with; they are tried again by the next sweep.
+        letters: dead letters kept long enough that were deleted.
+        failed: items that could not be dealt with; they are tried again by a later sweep.
         more: the limit was reached, so another sweep should follow at once.
     """
 
@@ -56,18 +63,57 @@ class SweepReport:
     warnings: int = 0
     reviews: int = 0
     forgotten: int = 0
+    letters: int = 0
     failed: int = 0
     more: bool = False
 
 
-def sweep_batches(work: Work, now: datetime, *, limit: int) -> SweepReport:
-    """Judge the batches that have expired since the last sweep."""
-    found = work.uow.batches.expired(now, limit=limit)
+class Shelf:
+    """Items that failed lately, passed over for a while so that they neither starve the others nor fill the log.
 
-    events, failed = _each(
-        work.uow, found, lambda batch: _pass_expiry(work, batch, now), lambda batch: f"{batch.uscc}/{batch.lot}"
-    )
-    return SweepReport(events=events, batches=len(found), failed=failed, more=len(found) == limit and failed < limit)
+    In memory only: a restart tries them at once. The first rest is five seconds, and doubles up to five minutes.
+    """
+
+    def __init__(self, *, most: int = 1000) -> None:
+        self._most = most
+        self._failures: dict[str, tuple[int, datetime]] = {}
+
+    def choose(self, ask: Callable[[int], Sequence[T]], name: Callable[[T], str], now: datetime, *, limit: int) -> Sequence[T]:
+        """At most ``limit`` items that are not resting.
+
+        Args:
+            ask: the most urgent items, at most so many.
+        """
+        resting = {item for item, (_, until) in self._failures.items() if until > now}
+        return [item for item in ask(limit + len(resting)) if name(item) not in resting][:limit]
+
+    def failed(self, item: str, now: datetime) -> None:
+        """Let an item rest; with too many of them the one that failed longest ago is forgotten."""
+        times = self._failures.pop(item, (0, now))[0] + 1
+        self._failures[item] = times, now + min(FIRST_REST * 2 ** min(times - 1, 20), LONGEST_REST)
+        if len(self._failures) > self._most:
+            del self._failures[next(iter(self._failures))]
+
+    def succeeded(self, item: str) -> None:
+        """Forget its failures."""
+        self._failures.pop(item, None)
+
+
+def batch_name(batch: Batch) -> str:
+    """What the sweep calls a batch."""
+    return f"{batch.uscc}/{batch.lot}"
+
+
+def own_id(item: Warning | Finding) -> str:
+    """What the sweep calls a warning or a finding."""
+    return item.id
+
+
+def sweep_batches(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Judge the batches that have expired since the last sweep."""
+    found = shelf.choose(lambda most: work.uow.batches.expired(now, limit=most), batch_name, now, limit=limit)
+    events, failed = _each(work.uow, shelf, found, lambda batch: _pass_expiry(work, batch, now), name=batch_name, now=now)
+    return SweepReport(events=events, batches=len(found), failed=failed, more=len(found) == limit)
 
 
 def _pass_expiry(work: Work, offered: Batch, now: datetime) -> list[Event]:
@@ -82,18 +128,18 @@ def _pass_expiry(work: Work, offered: Batch, now: datetime) -> list[Event]:
     return events
 
 
-def sweep_warnings(work: Work, now: datetime, *, limit: int) -> SweepReport:
+def sweep_warnings(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Flag, remind, escalate and charge what has fallen due."""
-    found = work.uow.warnings.due(now, limit=limit)
-    events, failed = _each(work.uow, found, lambda warning: pass_due(work, warning, now), lambda warning: warning.id)
-    return SweepReport(events=events, warnings=len(found), failed=failed, more=len(found) == limit and failed < limit)
+    found = shelf.choose(lambda most: work.uow.warnings.due(now, limit=most), own_id, now, limit=limit)
+    events, failed = _each(work.uow, shelf, found, lambda warning: pass_due(work, warning, now), name=own_id, now=now)
+    return SweepReport(events=events, warnings=len(found), failed=failed, more=len(found) == limit)
 
 
-def sweep_reviews(work: Work, now: datetime, *, limit: int) -> SweepReport:
+def sweep_reviews(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Escalate findings nobody has reviewed in time, and drop those nobody ever will."""
-    found = work.uow.findings.reviews_due(now, limit=limit)
-    events, failed = _each(work.uow, found, lambda item: intake.pass_review_due(work, item.id, now), lambda item: item.id)
-    return SweepReport(events=events, reviews=len(found), failed=failed, more=len(found) == limit and failed < limit)
+    found = shelf.choose(lambda most: work.uow.findings.reviews_due(now, limit=most), own_id, now, limit=limit)
+    events, failed = _each(work.uow, shelf, found, lambda item: intake.pass_review_due(work, item.id, now), name=own_id, now=now)
+    return SweepReport(events=events, reviews=len(found), failed=failed, more=len(found) == limit)
 
 
 def sweep_outbox(work: Work, now: datetime, *, limit: int) -> SweepReport:
@@ -107,21 +153,45 @@ def sweep_outbox(work: Work, now: datetime, *, limit: int) -> SweepReport:
     return SweepReport(forgotten=forgotten, more=forgotten == limit)
 
 
+def sweep_letters(work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Drop refused messages after 28 days; those of a merchant nobody registered (E011) after seven."""
+    dropped = 0
+    for code, keep in KEEP_LETTERS:
+        dropped += work.uow.dead_letters.drop_before(now - keep, code=code, limit=limit - dropped)
+    return SweepReport(letters=dropped, more=dropped == limit)
+
+
+def letters_wait(uow: UnitOfWork, now: datetime) -> bool:
+    """Whether ``sweep_letters`` would find something."""
+    return any(uow.dead_letters.has_before(now - keep, code=code) for code, keep in KEEP_LETTERS)
+
+
 def _each(
-    uow: UnitOfWork, items: Sequence[T], effect: Callable[[T], list[Event]], name: Callable[[T], str]
+    uow: UnitOfWork,
+    shelf: Shelf,
+    items: Sequence[T],
+    effect: Callable[[T], list[Event]],
+    *,
+    name: Callable[[T], str],
+    now: datetime,
 ) -> tuple[tuple[Event, ...], int]:
-    """Deal with each item by itself: one that fails is undone and logged, and holds up none of the others."""
+    """Deal with each item by itself: one that fails is undone, logged and put on the shelf, and holds up none of the others."""
     events: list[Event] = []
     failed = 0
     for item in items:
         try:
             with uow.savepoint():
-                events += effect(item)
+                done = effect(item)
         except Unavailable:
             raise
-        except KitchenError as error:
+        except Exception as error:  # whatever is wrong with one merchant's item, the others' deadlines pass all the same
             failed += 1
-            log.warning("sweep.item_failed", item=name(item), error=str(error))
+            shelf.failed(name(item), now)
+            metrics.SWEEP_FAILURES.inc()
+            log.warning("sweep.item_failed", item=name(item), error=repr(error), exc_info=not isinstance(error, KitchenError))
+        else:
+            shelf.succeeded(name(item))
+            events += done
     return tuple(events), failed
 
 
@@ -160,6 +230,7 @@ def together(one: SweepReport, other: SweepReport) -> SweepReport:
         warnings=one.warnings + other.warnings,
         reviews=one.reviews + other.reviews,
         forgotten=one.forgotten + other.forgotten,
+        letters=one.letters + other.letters,
         failed=one.failed + other.failed,
         more=one.more or other.more,
     )

@@ -33,6 +33,7 @@ OUTBOX_OLDEST_SECONDS = Gauge("kitchen_outbox_oldest_seconds", "Age of the oldes
 DEVICE_ONLINE = Gauge(
     "kitchen_device_online", "1 while a registered device is connected, 0 when it said or was said to be gone", ["device"]
 )
+SWEEP_FAILURES = Counter("kitchen_sweep_item_failures", "Items a sweep could not deal with and left for a later one")
 RELAY_FAILURES = Counter("kitchen_relay_failures", "Rounds of the relay that failed as a whole", ["lane"])
 
 _BY_DEDUCTION = {

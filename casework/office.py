@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from alerts.lifecycle import Command
 from alerts.routing import Route
-from casework import charging, clockwork, facts, handling, intake, registration
+from casework import charging, clockwork, facts, handling, intake, letters, registration
 from casework.charging import Decision, Ruling
-from casework.clockwork import SweepReport
+from casework.clockwork import Shelf, SweepReport
 from casework.desk import Desk, Work, new_id
 from casework.handling import Outcome, Submission
 from casework.photos import Photo, keep
@@ -67,6 +67,7 @@ class Office:
         translator: Translator = source_language,
     ) -> None:
         self._store = store
+        self._shelf = Shelf()
         self.desk = Desk(
             media=media,
             rules=rules,
@@ -110,9 +111,9 @@ class Office:
         """
         return self._insisting(lambda work: intake.take(work, finding, now))
 
-    def take_dead_letter(self, letter: DeadLetter, now: datetime) -> bool:  # noqa: ARG002 - every use case takes now
+    def take_dead_letter(self, letter: DeadLetter, now: datetime) -> bool:
         """Keep a refused message for people to look at; False if it is kept already."""
-        return self._insisting(lambda work: work.uow.dead_letters.add(letter))
+        return self._insisting(lambda work: work.uow.dead_letters.add(letters.kept(letter, now)))
 
     # warnings
 
@@ -182,18 +183,33 @@ class Office:
 
     def sweep(self, now: datetime, *, limit: int = SWEEP_LIMIT) -> SweepReport:
         """Do what has fallen due, at most ``limit`` of each kind; the report says whether more waits."""
-        with self._store.reading() as uow:  # most sweeps find nothing, and a reader disturbs nobody
-            waiting = {
-                clockwork.sweep_batches: bool(uow.batches.expired(now, limit=1)),
-                clockwork.sweep_warnings: bool(uow.warnings.due(now, limit=1)),
-                clockwork.sweep_reviews: bool(uow.findings.reviews_due(now, limit=1)),
-                clockwork.sweep_outbox: uow.outbox.has_done(now - clockwork.KEEP_SENT),
-            }
         report = SweepReport()
-        for part, found in waiting.items():
-            if found:
-                report = clockwork.together(report, self._insisting(partial(part, now=now, limit=limit)))
+        for part in self._due_parts(now):
+            report = clockwork.together(report, self._insisting(partial(part, now=now, limit=limit)))
         return report
+
+    def _due_parts(self, now: datetime) -> list[Callable[..., SweepReport]]:
+        """The parts of the sweep that have something to do: mostly none, and a reader disturbs nobody."""
+        shelf = self._shelf
+        with self._store.reading() as uow:
+            batches, warnings, reviews = uow.batches.expired, uow.warnings.due, uow.findings.reviews_due
+            waiting = (
+                (
+                    shelf.choose(lambda most: batches(now, limit=most), clockwork.batch_name, now, limit=1),
+                    partial(clockwork.sweep_batches, shelf),
+                ),
+                (
+                    shelf.choose(lambda most: warnings(now, limit=most), clockwork.own_id, now, limit=1),
+                    partial(clockwork.sweep_warnings, shelf),
+                ),
+                (
+                    shelf.choose(lambda most: reviews(now, limit=most), clockwork.own_id, now, limit=1),
+                    partial(clockwork.sweep_reviews, shelf),
+                ),
+                (uow.outbox.has_done(now - clockwork.KEEP_SENT), clockwork.sweep_outbox),
+                (clockwork.letters_wait(uow, now), clockwork.sweep_letters),
+            )
+        return [part for found, part in waiting if found]
 
     def audit_deadlines(self, now: datetime) -> int:
         """Open red warnings past ``close_by`` that no sweep has flagged: must be 0 between two sweeps."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, text, update
 
 from domain.events import DeadLetter, Delivery, Lane, PushSubscription
 from store import tables
@@ -69,7 +69,8 @@ _LETTER = Rows(DeadLetter, tables.dead_letters)
 _ADD_LETTER = insert_or_skip(tables.dead_letters, ["key"])
 _LETTERS = select(*_LETTER.columns).order_by(_L.received_at.desc(), _L.key).limit(bindparam("limit"))
 _LETTER_COUNTS = select(_L.code, func.count()).group_by(_L.code)
-_DROP_LETTERS = delete(tables.dead_letters).where(_L.received_at < bindparam("before"))
+_OLD_LETTERS = select(_L.key).where(_L.received_at < bindparam("before"))
+_CODED = _L.code == bindparam("code")
 
 
 class SqlOutbox:
@@ -186,6 +187,20 @@ class SqlDeadLetters:
         """How many there are of each code."""
         return {row[0]: row[1] for row in self._connection.execute(_LETTER_COUNTS)}
 
-    def drop_before(self, at: datetime) -> int:
-        """Drop those received before an instant; how many there were."""
-        return self._connection.execute(_DROP_LETTERS, {"before": at}).rowcount
+    def drop_before(self, at: datetime, *, code: str | None = None, limit: int | None = None) -> int:
+        """Drop those (of one code) received before an instant, oldest first, at most ``limit``; how many there were."""
+        old = _old_letters(code).order_by(_L.received_at).limit(limit)
+        drop = delete(tables.dead_letters).where(_L.key.in_(old))
+        return self._connection.execute(drop, _asked(at, code)).rowcount
+
+    def has_before(self, at: datetime, *, code: str | None = None) -> bool:
+        """Whether there are any such."""
+        return self._connection.execute(_old_letters(code).limit(1), _asked(at, code)).first() is not None
+
+
+def _old_letters(code: str | None) -> Select[tuple[str]]:
+    return _OLD_LETTERS if code is None else _OLD_LETTERS.where(_CODED)
+
+
+def _asked(before: datetime, code: str | None) -> dict[str, object]:
+    return {"before": before} if code is None else {"before": before, "code": code}

@@ -297,7 +297,11 @@ class DeadLetters(Protocol):
         """Newest first. With a region (six digits, or a prefix): its merchants', and those that name no known merchant."""
 
     def counts(self) -> dict[str, int]: ...
-    def drop_before(self, at: datetime) -> int: ...
+    def drop_before(self, at: datetime, *, code: str | None = None, limit: int | None = None) -> int:
+        """Drop those (of one code) received before an instant, oldest first, at most ``limit``; how many there were."""
+
+    def has_before(self, at: datetime, *, code: str | None = None) -> bool:
+        """Whether there are any such."""
 
 
 class Crossed(Conflict):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from domain.events import EventName, Lane
+from casework import metrics
+from casework.clockwork import Shelf
+from domain.events import DeadLetter, EventName, Lane
 from domain.time import format_instant
 from tests.unit.casework.scene import HOUR, INSPECTOR, MERCHANT, Scene, photo
 
@@ -155,3 +157,71 @@ def test_what_was_sent_a_week_ago_is_forgotten_and_a_replay_tells_nobody_again(s
     assert waiting[0].key in left, "what was not sent yet stays"
     assert scene.office.take_finding(finding, scene.now) == []
     assert {item.key for item in scene.outbox()} == left
+
+
+class BrokenShop(dict[str, object]):
+    """Schemes that fail in a way nobody foresaw."""
+
+    def __getitem__(self, key: str) -> object:
+        raise ZeroDivisionError(key)
+
+
+def test_an_error_nobody_foresaw_stops_neither_the_sweep_nor_the_other_parts_of_it(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(expires_at=format_instant(scene.now + timedelta(hours=25))), scene.now)
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.now)
+    before = metrics.SWEEP_FAILURES._value.get()
+    scene.office.desk = replace(scene.office.desk, schemes=BrokenShop())
+    report = scene.office.sweep(scene.later(hours=30))
+    assert (report.failed, report.batches) == (1, 1)
+    assert metrics.SWEEP_FAILURES._value.get() == before + 1
+    assert scene.warning(warning.id).version == 2, "what failed is undone as a whole"
+
+
+def test_items_that_fail_again_and_again_do_not_starve_those_behind_them(scene: Scene) -> None:
+    for number in range(4):
+        broken = scene.raised(violation_code="CV99", subject=f"cam-0a1b2c3d/{number}")
+        scene.office.delivered(broken.id, scene.now)
+    sound = scene.raised(at=scene.later(minutes=1), subject="cam-0a1b2c3d/sound")
+    scene.later(hours=30)
+    failures = [scene.office.sweep(scene.now, limit=2).failed for _ in range(4)]
+    assert failures == [2, 2, 0, 0]
+    assert scene.warning(sound.id).closure_overdue
+    assert scene.office.sweep(scene.later(seconds=6), limit=9).failed == 4, "they are tried again after their rest"
+    assert scene.office.sweep(scene.later(seconds=6), limit=9).failed == 0, "the second rest is longer"
+    assert scene.another_office().sweep(scene.now, limit=9).failed == 4, "a restart knows nothing of it"
+
+
+def test_the_shelf_is_bounded_and_forgets_who_succeeded(scene: Scene) -> None:
+    shelf = Shelf(most=3)
+    for name in "abcd":
+        shelf.failed(name, scene.now)
+    shelf.succeeded("d")
+
+    def ask(most: int) -> str:
+        return "abcdef"[:most]
+
+    assert shelf.choose(ask, str, scene.now, limit=3) == ["a", "d", "e"], "b and c rest; a, which failed first, was forgotten"
+    assert shelf.choose(ask, str, scene.now + timedelta(seconds=5), limit=3) == ["a", "b", "c"]
+
+
+def _letter(number: int, code: str, at: datetime) -> DeadLetter:
+    return DeadLetter(key=f"dead-letters/0/{number}", source="http", code=code, reason="", received_at=at, raw=b"{")
+
+
+def test_dead_letters_are_dropped_after_28_days_and_those_of_strangers_after_seven(scene: Scene) -> None:
+    for number, code in enumerate(["E011", "E011", "E001"]):
+        scene.office.take_dead_letter(_letter(number, code, scene.now), scene.now)
+
+    def left() -> list[str]:
+        with scene.store.reading() as uow:
+            return [letter.code for letter in uow.dead_letters.list()]
+
+    assert scene.office.sweep(scene.later(days=7)).letters == 0
+    report = scene.office.sweep(scene.later(seconds=1), limit=1)
+    assert (report.letters, report.more) == (1, True)
+    assert scene.office.sweep(scene.now).letters == 1
+    assert left() == ["E001"]
+    assert scene.office.sweep(scene.later(days=21) - timedelta(seconds=1)).letters == 0
+    assert scene.office.sweep(scene.now).letters == 1
+    assert left() == []
