@@ -19,6 +19,7 @@ from casework.views import plain_number
 from credit import decisions, ledger
 from credit.calendar import add_working_days
 from credit.ledger import Circumstances
+from credit.recount import recompute
 from credit.score import STANDING
 from credit.score import score as score_of
 from domain.deductions import Deduction, DeductionState, Score
@@ -32,6 +33,7 @@ from store.ports import AuditStep, UnitOfWork
 log = structlog.get_logger(__name__)
 
 ENTITY = "deduction"
+RECOMPUTED = "recomputed"
 SELF_REPORT_WITHIN = timedelta(hours=1)
 UNDECIDED = frozenset({DeductionState.PROPOSED, DeductionState.OBJECTED})
 _ENDED = frozenset(State) - OPEN_STATES
@@ -166,7 +168,9 @@ def withdraw_proposed(work: Work, warning: Warning, now: datetime, *, note: str)
         after = replace(before, state=DeductionState.WITHDRAWN, decided_at=now, note=note, version=before.version + 1)
         work.uow.deductions.save(after, expected_version=before.version)
         ruling = Ruling(deduction=after, events=(_tell(work, after, warning, SYSTEM, now, before=before.state.value),))
-    return ruling
+    if ruling is None:
+        return None
+    return replace(ruling, events=(*ruling.events, *_recompute(work, work.merchant(warning.uscc), now)))
 
 
 def decide(work: Work, deduction_id: str, actor: Actor, now: datetime, decision: Decision) -> Ruling:
@@ -177,15 +181,45 @@ def decide(work: Work, deduction_id: str, actor: Actor, now: datetime, decision:
         IllegalTransition: if its state, or the objection window, does not allow it.
         Forbidden: if the actor may not decide it.
     """
+    uscc = find(work.uow, deduction_id, actor).uscc
+    merchant = work.merchant(uscc)
+    work.uow.lock(f"ledger:{uscc}")
+    events = _recompute(work, merchant, now)  # what is confirmed is the n-th of those that stand now
     before = find(work.uow, deduction_id, actor)
-    merchant = work.merchant(before.uscc)
     warning = work.uow.warnings.get(before.warning_id)
     if warning is None:
         raise NotFound(f"no warning {before.warning_id}")
     involved = {step.actor for step in work.uow.audit.of("warning", warning.id)} - {SYSTEM.id}
     after = decision(before, merchant, involved)
     work.uow.deductions.save(after, expected_version=before.version)
-    return Ruling(deduction=after, events=(_tell(work, after, warning, actor, now, before=before.state.value),))
+    events.append(_tell(work, after, warning, actor, now, before=before.state.value))
+    if after.state not in STANDING:
+        events += _recompute(work, merchant, now)
+    return Ruling(deduction=after, events=tuple(events))
+
+
+def _recompute(work: Work, merchant: Merchant, now: datetime) -> list[Event]:
+    """Bring what is undecided up to date with what still stands (C.4: the n-th confirmed occurrence). Hold the ledger's lock."""
+    entries = {entry.id: entry for entry in work.uow.deductions.of_merchant(merchant.uscc)}
+    changed = recompute(
+        [entry for entry in entries.values() if "lost_to" not in entry.components or _may_revive(work, entry, now)],
+        work.desk.scheme_of(merchant),
+        objection_until=add_working_days(now, work.desk.rules.objection_working_days, work.desk.working_day),
+    )
+    events = []
+    for after in changed:
+        before, warning = entries[after.id], work.uow.warnings.get(after.warning_id)
+        if warning is None:
+            continue
+        work.uow.deductions.save(after, expected_version=before.version)
+        events.append(_tell(work, after, warning, SYSTEM, now, before=before.state.value, reason=RECOMPUTED))
+    return events
+
+
+def _may_revive(work: Work, entry: Deduction, now: datetime) -> bool:
+    """Whether the warning of an entry that had lost to a sibling is still one to charge."""
+    warning = work.uow.warnings.get(entry.warning_id)
+    return warning is not None and deadlines.charge_due(warning, now)
 
 
 def objection(actor: Actor, note: str, now: datetime) -> Decision:
@@ -238,8 +272,10 @@ def live_score(work: Work, uscc: str, month: str) -> Score:
     return score_of(work.desk.scheme_of(merchant), uscc, month, work.uow.deductions.of_merchant(uscc, month=month))
 
 
-def _tell(work: Work, entry: Deduction, warning: Warning, actor: Actor, now: datetime, *, before: str = "") -> Event:
-    """The audit step, the event and the outbox entries of a change of an entry."""
+def _tell(
+    work: Work, entry: Deduction, warning: Warning, actor: Actor, now: datetime, *, before: str = "", reason: str = ""
+) -> Event:
+    """The audit step, the event and the outbox entries of a change of an entry. Counting again is told as a proposal anew."""
     step = AuditStep(
         entity=ENTITY,
         entity_id=entry.id,
@@ -248,11 +284,11 @@ def _tell(work: Work, entry: Deduction, warning: Warning, actor: Actor, now: dat
         at=now,
         actor=actor.id,
         actor_role=actor.role.value,
-        reason=entry.note,
+        reason=reason or entry.note,
     )
     work.uow.audit.append(step)
     event = Event(
-        name=EVENTS[entry.state],
+        name=EventName.DEDUCTION_PROPOSED if reason == RECOMPUTED else EVENTS[entry.state],
         entity_id=entry.id,
         uscc=entry.uscc,
         region=warning.region,

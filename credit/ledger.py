@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 
 from credit.scheme import DeductionRule, Scheme
 from credit.score import STANDING
@@ -37,6 +38,18 @@ class Circumstances:
 
 
 PLAIN = Circumstances()
+
+
+class Leniency(StrEnum):
+    """Whether an entry is waived (C.4, F.4): a fact of its case, while being the first depends on the ledger."""
+
+    NONE = "none"
+    IF_FIRST = "if_first"
+    ALWAYS = "always"
+
+
+_TAKEN_OFF = frozenset({"waived", "capped", "beyond_daily_limit", "incident", "lost_to"})
+"""Components that say what was taken off the points of an entry, and why."""
 
 
 def subject_key(warning: Warning) -> str:
@@ -92,11 +105,8 @@ def propose(
     replaced = {d.id for d in rivals if d.state is not DeductionState.FINAL}
     past = {d.id: d for d in history if _stands(d, warning, scheme, key) and d.id not in replaced}.values()
     month = month_of(warning.raised_at)
-    of_month = [d for d in past if d.month == month]
-    ordinal = 1 + sum(d.violation_code == rule.code for d in of_month)
-    repeat = scheme.repeat[min(ordinal, len(scheme.repeat)) - 1] if rule.repeats else Decimal(1)
-    late = rule.clocked and (on_time is False or warning.rectify_overdue)
-    overdue = base * scheme.overdue_share if late else NOTHING
+    overdue = base * scheme.overdue_share if rule.clocked and (on_time is False or warning.rectify_overdue) else NOTHING
+    leniency = _leniency(rule, circumstances, on_time=on_time is True and not warning.rectify_overdue)
     entry = Deduction(
         id=deduction_id,
         key=key,
@@ -105,24 +115,63 @@ def propose(
         warning_id=warning.id,
         violation_code=rule.code,
         incident_id=warning.incident_id,
-        points=(base * repeat + overdue).quantize(TENTH, ROUND_HALF_UP),
+        points=NOTHING,
         state=DeductionState.PROPOSED,
         month=month,
-        ordinal=ordinal,
+        ordinal=1,
         proposed_at=now,
         objection_until=objection_until,
-        components=_components(warning, circumstances, base=base, repeat=repeat, overdue=overdue),
+        components=_components(warning, circumstances, base=base, overdue=overdue, leniency=leniency),
     )
-    winner = next((d for d in rivals if _rank_of(d, scheme) >= (base, rule.specificity)), None)
+    winner = next((d for d in rivals if rank_of(d, scheme) >= (base, rule.specificity)), None)
     if winner is not None:
-        return _lost(entry, winner, now)
-    earlier = [d for d in past if d.violation_code == rule.code and _at(d) > warning.raised_at - scheme.history]
-    if _waived(rule, circumstances, first=not earlier, on_time=on_time is True and not warning.rectify_overdue):
-        return _reduced(entry, waived=entry.points)
-    if rule.daily_limit is not None and _told_of_day(entry, of_month) >= rule.daily_limit:
-        return _reduced(entry, beyond_daily_limit=entry.points)
-    charged = _reduced(entry, incident=min(entry.points, sum((d.points for d in rivals if d.id not in replaced), NOTHING)))
-    return _reduced(charged, capped=max(NOTHING, charged.points - _room(rule, scheme, of_month)))
+        return _lost(_counted(entry, rule, scheme, past), winner, now)
+    return charged(entry, scheme, past=tuple(past), set_off=[d for d in rivals if d.id not in replaced])
+
+
+def charged(
+    entry: Deduction,
+    scheme: Scheme,
+    *,
+    past: Sequence[Deduction],
+    set_off: Iterable[Deduction] = (),
+    later: Iterable[Deduction] = (),
+) -> Deduction:
+    """What an entry costs after others: its ordinal, points and the components they came about by.
+
+    Args:
+        entry: its facts are read (code, month, and the components ``propose`` wrote); what was computed before is not.
+        scheme: of the merchant; it knows the entry's code.
+        past: entries that stand and were proposed before.
+        set_off: final entries of the same incident.
+        later: final entries proposed after it. They do not count for the ordinal, but their points are under the caps.
+    """
+    rule = scheme.rule(entry.violation_code)
+    counted = _counted(entry, rule, scheme, past)
+    of_month = [d for d in past if d.month == entry.month]
+    earlier = [d for d in past if d.violation_code == rule.code and at_of(d) > at_of(entry) - scheme.history]
+    leniency = _leniency_of(entry)
+    if leniency is Leniency.ALWAYS or (leniency is Leniency.IF_FIRST and not earlier):
+        return _reduced(counted, waived=counted.points)
+    if rule.daily_limit is not None and _told_of_day(counted, of_month) >= rule.daily_limit:
+        return _reduced(counted, beyond_daily_limit=counted.points)
+    less = _reduced(counted, incident=min(counted.points, sum((d.points for d in set_off), NOTHING)))
+    under_cap = [*of_month, *(d for d in later if d.month == entry.month)]
+    return _reduced(less, capped=max(NOTHING, less.points - _room(rule, scheme, under_cap)))
+
+
+def _counted(entry: Deduction, rule: DeductionRule, scheme: Scheme, past: Iterable[Deduction]) -> Deduction:
+    """The entry with its ordinal and full points, nothing taken off yet."""
+    ordinal = 1 + sum(d.violation_code == rule.code and d.month == entry.month for d in past)
+    repeat = scheme.repeat[min(ordinal, len(scheme.repeat)) - 1] if rule.repeats else Decimal(1)
+    facts = {name: told for name, told in entry.components.items() if name not in _TAKEN_OFF}
+    base, overdue = Decimal(facts["base"]), Decimal(facts.get("overdue", "0"))
+    return replace(
+        entry,
+        ordinal=ordinal,
+        points=(base * repeat + overdue).quantize(TENTH, ROUND_HALF_UP),
+        components={**facts, "repeat": f"{repeat:f}", "waived": "0", "capped": "0"},
+    )
 
 
 def superseded(winner: Deduction, incident: Iterable[Deduction], now: datetime) -> tuple[Deduction, ...]:
@@ -147,14 +196,13 @@ def _stands(deduction: Deduction, warning: Warning, scheme: Scheme, key: str) ->
 
 
 def _components(
-    warning: Warning, circumstances: Circumstances, *, base: Decimal, repeat: Decimal, overdue: Decimal
+    warning: Warning, circumstances: Circumstances, *, base: Decimal, overdue: Decimal, leniency: Leniency
 ) -> Mapping[str, str]:
+    """The facts the points depend on, told once: they may be counted again."""
     told = {
         "base": f"{base:f}",
-        "repeat": f"{repeat:f}",
         "overdue": f"{overdue:f}",
-        "waived": "0",
-        "capped": "0",
+        "leniency": leniency.value,
         "raised_at": format_instant(warning.raised_at),
     }
     if circumstances.variant is not None:
@@ -164,26 +212,36 @@ def _components(
     return told
 
 
-def _at(deduction: Deduction) -> datetime:
+def at_of(deduction: Deduction) -> datetime:
     """When the charged fact was raised."""
     told = deduction.components.get("raised_at")
     return deduction.proposed_at if told is None else parse_instant(told, "components.raised_at")
 
 
-def _rank_of(deduction: Deduction, scheme: Scheme) -> tuple[Decimal, int]:
+def rank_of(deduction: Deduction, scheme: Scheme) -> tuple[Decimal, int]:
     """What decides between two codes of one incident: base points, then the more specific (C.4)."""
     rule = scheme.rules.get(deduction.violation_code)
     specificity = rule.specificity if rule is not None else 0
     return Decimal(deduction.components.get("base", str(deduction.points))), specificity
 
 
-def _waived(rule: DeductionRule, circumstances: Circumstances, *, first: bool, on_time: bool) -> bool:
+def _leniency(rule: DeductionRule, circumstances: Circumstances, *, on_time: bool) -> Leniency:
     """First-violation leniency, or the virtue of having told it oneself (C.4, F.4)."""
     if rule.self_report_waives and circumstances.self_reported:
-        return True
-    if not rule.waivable or not first or (rule.clocked and not on_time):
-        return False
-    return rule.waivable_lapse is None or (circumstances.lapsed is not None and circumstances.lapsed <= rule.waivable_lapse)
+        return Leniency.ALWAYS
+    if not rule.waivable or (rule.clocked and not on_time):
+        return Leniency.NONE
+    lapse = rule.waivable_lapse
+    recent = lapse is None or (circumstances.lapsed is not None and circumstances.lapsed <= lapse)
+    return Leniency.IF_FIRST if recent else Leniency.NONE
+
+
+def _leniency_of(entry: Deduction) -> Leniency:
+    """What the entry says; one written before entries said it stays waived if it was."""
+    told = entry.components.get("leniency")
+    if told is not None:
+        return Leniency(told)
+    return Leniency.ALWAYS if Decimal(entry.components.get("waived", "0")) > 0 else Leniency.NONE
 
 
 def _told_of_day(entry: Deduction, of_month: Sequence[Deduction]) -> int:

@@ -263,3 +263,55 @@ def test_what_a_supervisor_reversed_is_not_proposed_again(scene: Scene) -> None:
     scene.later(days=7)
     scene.office.take_finding(scene.finding(), scene.now)
     assert [known.state for known in scene.deductions()] == [DeductionState.REVERSED]
+
+
+def _two_lots_sold_after_their_expiry(scene: Scene) -> list[Deduction]:
+    for lot in ("L1", "L2"):
+        scene.office.take_observation(scene.batch(lot), scene.now)
+        scene.later(hours=2)
+        scene.office.take_observation(scene.weighing(lot), scene.now)
+        (warning,) = scene.warnings(state="open")
+        scene.office.file_case(warning.id, INSPECTOR, "案", scene.now)
+    return scene.deductions()
+
+
+def test_when_the_first_of_a_month_is_withdrawn_the_second_costs_as_the_first(scene: Scene) -> None:
+    first, second = _two_lots_sold_after_their_expiry(scene)
+    scene.office.object_deduction(second.id, MERCHANT, "不是我店的", scene.later(minutes=1))
+    ruling = scene.office.withdraw_deduction(first.id, SUPERVISOR, "误判", scene.later(minutes=1))
+    assert names(ruling.events) == [EventName.DEDUCTION_WITHDRAWN, EventName.DEDUCTION_PROPOSED]
+    after = scene.deductions()[1]
+    assert (after.state, after.ordinal, after.points) == (DeductionState.OBJECTED, 1, Decimal("15.0"))
+    step = scene.audit(second.id, "deduction")[-1]
+    assert (step.from_state, step.to_state, step.reason, step.actor) == ("objected", "objected", "recomputed", "system")
+    late = second.objection_until + timedelta(hours=1)
+    final = scene.office.confirm_deduction(second.id, SUPERVISOR, late, note="不成立").deduction
+    assert (final.points, scene.office.score(USCC, "2026-11").score) == (Decimal("15.0"), 85)
+
+
+def test_a_reopened_warning_takes_its_place_in_the_count_away_too(scene: Scene) -> None:
+    first, _ = _two_lots_sold_after_their_expiry(scene)
+    scene.office.reopen(first.warning_id, INSPECTOR, "新证据", scene.later(minutes=1))
+    assert [entry.points for entry in scene.deductions() if entry.state is DeductionState.PROPOSED] == [Decimal("15.0")]
+
+
+def test_the_milder_entry_of_a_fact_stands_again_when_the_graver_one_is_withdrawn(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(state="in_store"), scene.now)
+    scene.office.sweep(scene.later(hours=2))
+    scene.office.delivered(scene.only_warning().id, scene.now)
+    scene.office.sweep(scene.later(hours=25))
+    scene.office.take_observation(scene.weighing(), scene.now)
+    milder, graver = sorted(scene.deductions(), key=lambda entry: entry.violation_code)
+    scene.office.withdraw_deduction(graver.id, SUPERVISOR, "秤上选错了批次", scene.later(minutes=1))
+    after = {entry.violation_code: (entry.state, entry.points) for entry in scene.deductions()}
+    assert after == {"XV03": (DeductionState.PROPOSED, Decimal("7.5")), "XV04": (DeductionState.WITHDRAWN, graver.points)}
+    assert [step.reason for step in scene.audit(milder.id, "deduction")][-1] == "recomputed"
+
+
+def test_a_final_entry_stays_as_it_was_confirmed_when_an_earlier_one_is_reversed(scene: Scene) -> None:
+    first, second = _two_lots_sold_after_their_expiry(scene)
+    late = second.objection_until + timedelta(hours=1)
+    scene.office.confirm_deduction(first.id, COLLEAGUE, late)
+    scene.office.confirm_deduction(second.id, COLLEAGUE, late)
+    scene.office.reverse_deduction(first.id, SUPERVISOR, "误判", late)
+    assert [entry.points for entry in scene.deductions()] == [Decimal("15.0"), Decimal("22.5")]
