@@ -51,6 +51,7 @@ class Pace:
     Attributes:
         batch: entries of an ordered lane taken at once.
         lease: how long a claimed entry of an ordered lane is ours; a lane whose relay was killed stands still for so long.
+        most_surprises: how often an entry of an ordered lane may fail in a way nobody foresaw before it is given up.
         side_by_side: notifications under way at the same time.
         attempt: longest time one notification may take.
         first_wait: before the second attempt; doubled each time up to ``longest_wait``.
@@ -61,6 +62,7 @@ class Pace:
 
     batch: int = 200
     lease: timedelta = timedelta(seconds=5)
+    most_surprises: int = 5
     side_by_side: int = 16
     attempt: timedelta = timedelta(seconds=20)
     first_wait: timedelta = timedelta(seconds=5)
@@ -88,12 +90,16 @@ class Notices:
         self._environment, self._jitter, self._pace = dict(environment), jitter, pace
 
     async def send(self, delivery: Delivery) -> Ending:
-        """Try one notification once."""
+        """Try one notification once. Raises nothing: what nobody foresaw is logged, counted and tried again with pauses."""
         try:
             return await self._attempt(delivery)
         except Unavailable as error:  # the database is away: the lease gives the entry back
             log.warning("notification.waits", error=str(error))
-            return Ending.AGAIN
+        except Exception as error:  # the outermost loop of a channel
+            log.exception("notification.unsettled", channel=delivery.target, warning=delivery.warning_id)
+            metrics.NOTIFICATIONS.labels(delivery.target, metrics.UNEXPECTED).inc()
+            return await asyncio.to_thread(self._unsettled, delivery, repr(error))
+        return Ending.AGAIN
 
     async def _attempt(self, delivery: Delivery) -> Ending:
         try:
@@ -145,14 +151,24 @@ class Notices:
     # what became of it
 
     def _accepted(self, delivery: Delivery) -> None:
+        """Confirm and settle. A confirmation that fails is logged: the screen has the message and must not get it again."""
         now = self._clock()
         metrics.NOTIFICATIONS.labels(delivery.target, metrics.ACCEPTED).inc()
-        if delivery.to_merchant and delivery.warning_id is not None:
-            outcome = self._office.delivered(delivery.warning_id, now, how=delivery.target)
-            metrics.count(outcome.events)
+        try:
+            self._confirm(delivery, now)
+        except Unavailable:
+            raise
+        except Exception:  # the outermost loop of a channel: told again, the office would fail again
+            log.exception("notification.unconfirmed", channel=delivery.target, warning=delivery.warning_id)
+            metrics.NOTIFICATIONS.labels(delivery.target, metrics.UNEXPECTED).inc()
         with self._store.writing() as uow:
             uow.outbox.done(delivery.id, now)
             uow.commit()
+
+    def _confirm(self, delivery: Delivery, now: datetime) -> None:
+        if delivery.to_merchant and delivery.warning_id is not None:
+            outcome = self._office.delivered(delivery.warning_id, now, how=delivery.target)
+            metrics.count(outcome.events)
 
     def _rejected(self, delivery: Delivery, rejected: Rejected) -> Ending:
         metrics.NOTIFICATIONS.labels(delivery.target, rejected.reason.value).inc()
@@ -180,6 +196,13 @@ class Notices:
             uow.outbox.retry(delivery.id, next_attempt_at=again_at, error=error)
             uow.commit()
         return Ending.AGAIN
+
+    def _unsettled(self, delivery: Delivery, error: str) -> Ending:
+        try:
+            return self._try_later(delivery, error, timedelta())
+        except Exception:  # not even that can be written: the lease gives the entry back
+            log.exception("notification.unsettled", channel=delivery.target, warning=delivery.warning_id)
+            return Ending.AGAIN
 
     def wait(self, attempts: int) -> timedelta:
         """How long to wait after so many attempts: doubling, capped, spread by up to a half so that not all come at once."""

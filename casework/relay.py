@@ -140,6 +140,11 @@ class Relay:
             log.warning("relay.waits", lane=lane.value, error=str(error), waiting=len(claimed) - len(sent))
             waiting = claimed[len(sent)]
             await asyncio.to_thread(self._put_off, waiting, lease_until, str(error) or type(error).__name__)
+        except Exception as error:  # one entry that can never be sent must not hold up the lane for ever
+            self._held_until[lane] = lease_until
+            log.exception("relay.unexpected", lane=lane.value, key=claimed[len(sent)].key)
+            metrics.RELAY_FAILURES.labels(lane.value).inc()
+            await asyncio.to_thread(self._surprised, claimed[len(sent)], lease_until, repr(error))
         finally:
             await asyncio.to_thread(self._done, sent, now)
         return len(sent)
@@ -203,6 +208,16 @@ class Relay:
     def _put_off(self, delivery: Delivery, until: datetime, error: str) -> None:
         with self._store.writing() as uow:
             uow.outbox.retry(delivery.id, next_attempt_at=until, error=error)
+            uow.commit()
+
+    def _surprised(self, delivery: Delivery, until: datetime, error: str) -> None:
+        """Put off, or give up where people can see it."""
+        if delivery.attempts < self._pace.most_surprises:
+            self._put_off(delivery, until, error)
+            return
+        log.error("relay.given_up", lane=delivery.lane.value, key=delivery.key, error=error)
+        with self._store.writing() as uow:
+            uow.outbox.fail(delivery.id, at=self._clock(), error=error)
             uow.commit()
 
     # between rounds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -278,3 +278,59 @@ async def test_an_attempt_that_takes_too_long_ends_and_is_tried_again(scene: Sce
     with scene.store.writing() as uow:
         waiting = uow.outbox.claim(scene.now + timedelta(hours=1), lanes=[Lane.NOTIFY], limit=9, lease_until=scene.now)
     assert [item.last_error for item in waiting if item.target == "webpush"] == ["timeout"]
+
+
+async def test_a_push_that_was_accepted_is_not_sent_again_when_its_confirmation_breaks(scene: Scene) -> None:
+    scene.subscribe(MERCHANT)
+    warning = scene.raised()
+    scene.office.desk = replace(scene.office.desk, translator=_no_words)
+    phone = Phone()
+    relay = _relay(scene, phone)
+    report = await relay.run_once(scene.now)
+    assert report.sent[Lane.NOTIFY] == 2
+    await relay.run_once(scene.later(minutes=5))
+    assert phone.tried == 1
+    assert scene.warning(warning.id).state is State.RAISED, "the confirmation did break"
+
+
+def _no_words(locale: str) -> Any:
+    raise KeyError(locale)
+
+
+async def test_an_entry_that_can_never_be_sent_is_given_up_and_the_lane_goes_on(scene: Scene) -> None:
+    first, second = scene.raised(), scene.raised(subject="cam-0a1b2c3d/b")
+    outside = Outside()
+
+    async def publish_live(item: Mapping[str, Any]) -> None:
+        if item["id"] == first.id:
+            raise ValueError("cannot be written")
+        await outside.publish_live(item)
+
+    relay = Relay(
+        scene.store,
+        {},
+        publish_live=publish_live,
+        publish_kafka=outside.publish_kafka,
+        office=scene.office,
+        clock=lambda: scene.now,
+        pace=QUICK,
+    )
+    for attempt in range(5):
+        assert outside.live == [], f"after {attempt} attempts the newer one still waits"
+        await relay.run_once(scene.now)
+        scene.later(seconds=6)
+    await relay.run_once(scene.now)
+    assert [item["id"] for item in outside.live] == [second.id]
+    with scene.store.reading() as uow:
+        (failed,) = [item for item in uow.outbox.failed() if item.lane is Lane.LIVE]
+    assert (failed.attempts, failed.last_error) == (5, "ValueError('cannot be written')")
+
+
+async def test_a_round_in_which_nothing_is_due_opens_no_write_transaction(scene: Scene) -> None:
+    scene.raised()
+    relay = _relay(scene, Phone(), Outside(away={Lane.LIVE, Lane.KAFKA}))
+    await relay.run_once(scene.now)
+    with scene.store.writing():  # SQLite has one writer: a second would wait for it until the time is up
+        async with asyncio.timeout(5):
+            report = await _relay(scene, Phone()).run_once(scene.later(seconds=1))
+    assert report.sent[Lane.LIVE] == 0
