@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import bcrypt
@@ -88,6 +89,43 @@ def test_a_device_may_publish_below_its_own_subject_only():
     user = json.loads(line)
     assert user["permissions"]["publish"] == {"allow": [f"fs.v1.330211.{USCC}.{CAMERA.id}.>"]}
     assert bcrypt.checkpw(b"pass:word", user["password"].encode())
+
+
+def entries(path):
+    return {
+        user["user"]: user["password"]
+        for line in path.read_text().splitlines()
+        if '"user"' in line
+        for user in [json.loads(line)]
+    }
+
+
+def test_a_hash_is_made_again_only_for_a_password_that_changed(tmp_path):
+    path, settings = tmp_path / "nats.conf", NatsSettings(directory=tmp_path / "js")
+    many = [BrokerUser(name=f"cam-{number:08x}", password=f"p{number}", device=CAMERA) for number in range(20)]
+    write_nats(path, settings, many)
+    before, began = entries(path), time.process_time()
+    write_nats(path, settings, many)
+    again_s = time.process_time() - began
+    assert entries(path) == before
+    began = time.process_time()
+    nats_configuration(settings, many)
+    assert again_s < (time.process_time() - began) / 5, "bcrypt for each at every start takes seconds with thousands of devices"
+    changed = [BrokerUser(name=many[0].name, password="other", device=CAMERA), *many[1:-1]]
+    write_nats(path, settings, changed)
+    after = entries(path)
+    assert {name for name in before if after.get(name) != before[name]} == {many[0].name, many[-1].name}
+    assert bcrypt.checkpw(b"other", after[many[0].name].encode())
+    assert many[-1].name not in after
+    assert path.with_suffix(".hashes").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"gateway": "x"}', '{"gateway": ["$2a$08$x", "y"]}', '{"gateway": [1, 2]}'])
+def test_kept_hashes_that_make_no_sense_are_made_anew(tmp_path, damage):
+    path = tmp_path / "nats.conf"
+    path.with_suffix(".hashes").write_text(damage)
+    write_nats(path, NatsSettings(directory=tmp_path / "js"), USERS)
+    assert bcrypt.checkpw(b"g", entries(path)["gateway"].encode())
 
 
 def test_nats_server_itself_takes_the_configuration(tmp_path):
