@@ -15,9 +15,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from alerts.channels.message import Message
-from domain.events import Lane
+from domain.events import Lane, PushSubscription
 from domain.parties import Actor
-from store.ports import PushSubscription
 from tests.browser.site import Site
 from tests.unit.web.kitchen import MERCHANT, PASSWORDS, photo
 from web.hub import Signal
