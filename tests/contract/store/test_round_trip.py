@@ -217,6 +217,29 @@ def test_a_finding_comes_back_and_its_state_changes(store: Store) -> None:
             unit.findings.set_state("finding-9", FindingState.DISCARDED)
 
 
+def test_what_waits_and_what_was_refused_are_narrowed_to_a_region_before_they_are_cut_off(store: Store) -> None:
+    soon, later = Review(review_by=NOW + timedelta(hours=1)), Review(review_by=NOW + timedelta(hours=2))
+    with store.writing() as unit:
+        unit.findings.add(finding(id="other", uscc=OTHER_USCC), FindingState.REVIEW, review=soon)
+        unit.findings.add(finding(id="later", detected_at=NOW), FindingState.REVIEW, review=later)
+        unit.findings.add(finding(id="soon", detected_at=NOW + timedelta(minutes=1)), FindingState.REVIEW, review=soon)
+        for number, uscc in enumerate((USCC, "nobody's", OTHER_USCC, OTHER_USCC)):
+            unit.dead_letters.add(letter(key=f"{number}", uscc=uscc, received_at=NOW + timedelta(seconds=number)))
+        unit.commit()
+    cases = [  # region, limit, findings, letters
+        ("330211", 2, ["soon", "later"], ["1", "0"]),
+        ("330211", 1, ["soon"], ["1"]),
+        ("330225", 9, ["other"], ["3", "2", "1"]),
+        ("3302", 9, ["other", "soon", "later"], ["3", "2", "1", "0"]),
+        ("%", 9, [], ["1"]),
+    ]
+    with store.reading() as unit:
+        for region, limit, findings, letters in cases:
+            waiting = unit.findings.in_state(FindingState.REVIEW, region=region, limit=limit)
+            assert [item.id for item in waiting] == findings, region
+            assert [item.key for item in unit.dead_letters.list(region=region, limit=limit)] == letters, region
+
+
 @pytest.mark.parametrize("given_warning", [warning(), FULL_WARNING, warning(level=Level.ORDINARY, close_by=None, on_time=False)])
 def test_a_warning_comes_back_with_every_field(store: Store, given_warning: object) -> None:
     assert isinstance(given_warning, type(FULL_WARNING))
