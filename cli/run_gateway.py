@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,14 +17,17 @@ from cli import clock
 from cli.worker import Setting, show_metrics, stoppable
 from configs.secrets import GATEWAY_USER, gateway_client_id, read_secrets
 from configs.values import Site
-from devices.connection import MqttSettings
+from devices.connection import Connection, MqttSettings
 from devices.gateway import Gateway
 from devices.limits import Limits
 from devices.registers import Registers
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, Unavailable
 from streams.address import bootstrap_servers
 from streams.registers import follow
 from streams.sink import KafkaSink
+
+FORMER_NAME = "kitchen-gateway"
+"""What the gateway's session was called before it had a secret name; left alone it would fill the embedded broker's store."""
 
 
 async def run(setting: Setting) -> None:
@@ -37,6 +41,8 @@ async def run(setting: Setting) -> None:
         parts.enter_context(alone(setting.data, gateway_id))
         stop = await parts.enter_async_context(stoppable("gateway"))
         sink = await parts.enter_async_context(KafkaSink(bootstrap, client_id="gateway"))
+        if "mqtt" not in setting.endpoints.given and not gateway_id:
+            await end_session(replace(settings, client_id=FORMER_NAME))
         gateway = Gateway(settings, sink, registers, limits(site), clock.now, ready=complete.wait)
         show_metrics(setting)
         reading = asyncio.create_task(follow(bootstrap, registers, complete, client_id="gateway-registers"))
@@ -53,6 +59,28 @@ def limits(site: Site) -> Limits:
     return Limits(
         frame_bytes=site.frame_max_bytes, events_per_second=site.events_per_second, frames_per_second=site.frames_per_second
     )
+
+
+async def end_session(settings: MqttSettings, *, within_s: float = 10.0) -> None:
+    """End the session that ``settings`` name at the broker, if there is one.
+
+    Raises:
+        Unavailable: if the broker does not let us in.
+    """
+    loop, up = asyncio.get_running_loop(), asyncio.Event()
+
+    def connected(*_: object) -> None:
+        loop.call_soon_threadsafe(up.set)
+
+    connection = Connection(settings, on_up=connected)
+    connection.start()
+    try:
+        async with asyncio.timeout(within_s):
+            await up.wait()
+    except TimeoutError:
+        raise Unavailable(f"the broker at {settings.host}:{settings.port} did not answer within {within_s} s") from None
+    finally:
+        await asyncio.to_thread(connection.stop)
 
 
 def own_name(env: Mapping[str, str]) -> str:

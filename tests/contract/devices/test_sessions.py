@@ -6,11 +6,12 @@ import threading
 
 import pytest
 
-from cli.run_gateway import mqtt_settings
+from cli.run_gateway import FORMER_NAME, end_session, mqtt_settings
 from cli.worker import Setting
 from configs.endpoints import Endpoints
 from configs.secrets import ensure_devices, ensure_keys, ensure_users, write_secret
-from devices.connection import Connection
+from devices.connection import Connection, MqttSettings
+from domain.errors import Unavailable
 from tests.contract.devices.parts import ForeignDevice, MemorySink, gateway, until
 from tests.contract.devices.test_gateway import weighings
 from tests.unit.devices.things import CAMERA, SCALE
@@ -70,3 +71,22 @@ async def test_the_name_is_what_protects_the_session(broker):
             scale.publish_all(weighings(10, 1))
         await until(lambda: 10 in sink.seqs(), "what came after")
     assert sink.seqs() == [10], "if a broker ever bound sessions to users, a secret name would no longer be needed"
+
+
+async def test_the_session_of_an_older_gateway_is_ended_and_does_not_fill_the_broker(broker):
+    sink = MemorySink()
+    async with gateway(broker, sink, client_id=FORMER_NAME):
+        pass
+    await end_session(broker.settings("gateway", client_id=FORMER_NAME))
+    with ForeignDevice(broker, SCALE.id) as scale:
+        scale.publish_all(weighings(0, 3))
+    async with gateway(broker, sink, client_id=FORMER_NAME):
+        with ForeignDevice(broker, SCALE.id) as scale:
+            scale.publish_all(weighings(3, 1))
+        await until(lambda: 3 in sink.seqs(), "what came after")
+    assert sink.seqs() == [3], "nothing was kept for a gateway that is no more"
+
+
+async def test_a_broker_that_does_not_answer_is_said_to_be_away():
+    with pytest.raises(Unavailable):
+        await end_session(MqttSettings(port=1, client_id=FORMER_NAME), within_s=0.5)
