@@ -16,8 +16,8 @@ from store.ports import Store
 from tests.unit.casework.scene import INSPECTOR, MERCHANT, Scene, configuration, photo, weekdays
 
 
-class Died(Exception):
-    """The process ended here."""
+class Died(BaseException):
+    """The process ended here: nothing that catches what went wrong with one item may catch it."""
 
 
 @dataclass
