@@ -45,7 +45,7 @@ def up(
 async def _run(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, model: str, devices: bool) -> None:
     data = prepared.data
     set_up_logging(data.logs / "manager.log")
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     await _until_free(addresses)
     planned = plan(prepared, addresses, endpoints, model=model, devices=devices)
     _tell_others(data, planned)

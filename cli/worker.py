@@ -45,7 +45,7 @@ class Setting:
 async def stoppable(name: str) -> AsyncIterator[asyncio.Event]:
     """An event that SIGTERM or SIGINT sets; SIGUSR1 writes where every thread stands to the log."""
     set_up_logging()
-    disable_created_metrics()  # a second series for each counter and histogram, which nobody asks for
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series of each counter, which nobody asks for
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
