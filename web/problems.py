@@ -24,6 +24,11 @@ from domain.errors import (
 )
 
 
+def _refusal(status: int) -> int:
+    """A code that E.4 only flags when a device tells it refuses a person who asks (E060: no evidence, no confirmation)."""
+    return status if status >= 400 else 422
+
+
 class ProblemCode(StrEnum):
     """Codes of problems that are not bad input of domain.md E.4."""
 
@@ -107,7 +112,11 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one answer per b
         case BadInput():
             detail = f"{error.what}; {error.hint}" if error.hint else error.what
             return Problem(
-                status=HTTP_STATUS[error.code], code=error.code.value, title="Bad input", detail=detail, where=error.where
+                status=_refusal(HTTP_STATUS[error.code]),
+                code=error.code.value,
+                title="Bad input",
+                detail=detail,
+                where=error.where,
             )
         case IllegalTransition():
             return _problem(409, ProblemCode.ILLEGAL_TRANSITION, str(error))
