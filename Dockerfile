@@ -3,7 +3,7 @@ FROM python:3.11.13-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data kitchen \
-    && install -d -o kitchen -g kitchen -m 0750 /data /config /mosquitto
+    && install -d -o kitchen -g kitchen -m 0750 /data /config /broker
 WORKDIR /source
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY alerts alerts

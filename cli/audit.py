@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cli.output import show_json
 from configs.endpoints import Endpoints
+from domain.errors import Conflict
 from store import open_store
 
 
@@ -18,6 +19,10 @@ def verify(endpoints: Endpoints, *, as_json: bool) -> None:
         store.ping()
         with store.reading() as uow:
             length = uow.audit.verify()
+    except Conflict as broken:
+        if as_json:
+            show_json({"ok": False, "problem": str(broken)})
+        raise
     finally:
         store.close()
     if as_json:

@@ -9,7 +9,7 @@ from cli.edge import publisher, until_stopped
 from cli.logs import set_up_logging
 from cli.worker import Setting
 from devices.camera import Function, Picture, Source, open_source, run_camera
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, Unavailable
 
 
 async def camera(
@@ -19,6 +19,7 @@ async def camera(
 
     Raises:
         ConfigurationError: if there is no source or no such device.
+        Unavailable: if the broker did not take every frame in time.
     """
     frames = _source(source, demo=demo, repeat=repeat)
     set_up_logging()
@@ -27,7 +28,8 @@ async def camera(
         with publisher(setting, device, mqtt) as edge:
             taken = run_camera(frames, edge, per_second=1 / every_s, clock=clock.now, stop=stop)
             if not stop.is_set():
-                edge.wait_delivered(30)
+                if not edge.wait_delivered(30):
+                    raise Unavailable(f"{edge.pending} of {taken} frames wait in the spool for the broker")
                 print(f"{device}: {taken} frames published")
 
     await until_stopped(work)

@@ -5,7 +5,8 @@ The head row is read under lock before each entry: the chain has no gap and no f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import fields
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -58,15 +59,18 @@ class SqlAudit:
         Raises:
             Conflict: naming the first broken seq, or saying that entries are missing at the end.
         """
-        head = self._connection.execute(_HEAD).one()
-        length, last = follow(self._stream())
+        head = self._connection.execute(_HEAD).one_or_none()
+        if head is None:
+            raise Conflict("the head of the audit trail is missing: nobody can say how long it was")
+        with closing(self._stream()) as entries:
+            length, last = follow(entries)
         if (length, last) != (head.seq, head.hash):
             raise Conflict(
                 f"audit entry {length + 1} is missing: the trail had {head.seq} entries and was cut off after {length}"
             )
         return length
 
-    def _stream(self) -> Iterator[AuditEntry]:
+    def _stream(self) -> Generator[AuditEntry, None, None]:
         with self._connection.execute(_WHOLE) as rows:
             for row in rows:
                 yield _ENTRY.one(row)

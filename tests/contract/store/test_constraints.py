@@ -118,6 +118,13 @@ def test_whoever_switches_the_triggers_off_is_found_out(
         unit.audit.verify()
 
 
+def test_a_trail_without_its_head_is_no_sound_trail(filled: Store, url: str, backend: str) -> None:
+    head_off = {"sqlite": "DROP TRIGGER audit_head_no_delete", "postgresql": "ALTER TABLE audit_head DISABLE TRIGGER USER"}
+    execute(url, *OFF[backend], head_off[backend], "DELETE FROM audit", "DELETE FROM audit_head")
+    with filled.reading() as unit, pytest.raises(Conflict, match="head of the audit trail is missing"):
+        unit.audit.verify()
+
+
 def test_a_trail_longer_than_one_fetch_is_verified(store: Store) -> None:
     with store.writing() as unit:
         for number in range(2_500):

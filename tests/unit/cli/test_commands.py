@@ -104,6 +104,16 @@ def test_detect_prints_one_json_line_per_picture(tmp_path: Path) -> None:
         assert 0 <= y1 < y2 <= first["height"]
 
 
+def test_detect_names_what_is_no_picture_and_looks_at_the_next_one(tmp_path: Path) -> None:
+    picture = configs.default_directory().parent / "vision" / "demo" / "cat.jpg"
+    nonsense = tmp_path / "notes.txt"
+    nonsense.write_text("no picture")
+    done = kitchen("detect", "--json", nonsense, picture)
+    assert done.returncode == 1
+    assert [json.loads(line)["image"] for line in done.stdout.splitlines()] == [str(picture)]
+    assert "notes.txt" in done.stderr
+
+
 def test_doctor_reports_as_json_what_is_there(tmp_path: Path) -> None:
     done = kitchen("doctor", "--json", "--data", tmp_path / "data")
     report = {line["what"]: line for line in json.loads(done.stdout)["report"]}

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("bright-kitchen"))
-KITCHEN_MOUNTS = {"/data", "/config", "/mosquitto"}
+KITCHEN_MOUNTS = {"/data", "/config", "/broker"}
 
 
 def parse(arguments: list[str]) -> str:
