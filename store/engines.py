@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from store.types import to_json
 BUSY_TIMEOUT_MS = 15_000
 OLDEST_SQLITE = (3, 38, 0)
 _READERS = 8
+_PRAGMA_ATTEMPTS, _PRAGMA_PAUSE_S = 250, 0.02
 
 
 def parse_url(url: str) -> URL:
@@ -59,6 +61,19 @@ def sqlite_engines(url: URL) -> tuple[Engine, Engine]:
     return writer, reader
 
 
+def _set(connection: Any, pragma: str) -> None:
+    """Set a pragma; several processes that turn a new database to WAL at once get "locked" in spite of the busy timeout."""
+    for attempt in range(_PRAGMA_ATTEMPTS):
+        try:
+            connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == _PRAGMA_ATTEMPTS - 1:
+                raise
+            sleep(_PRAGMA_PAUSE_S)
+        else:
+            return
+
+
 def _sqlite(url: URL, *, begin: str, read_only: bool, pool_size: int) -> Engine:
     # mode=rw: a database is made by migrating, never by looking for it in the wrong place
     name = f"file:{quote(str(url.database))}?mode=rw"
@@ -72,7 +87,7 @@ def _sqlite(url: URL, *, begin: str, read_only: bool, pool_size: int) -> Engine:
 
     def connected(connection: Any, _record: object) -> None:
         for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}").close()
+            _set(connection, pragma)
 
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
