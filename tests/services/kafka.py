@@ -19,6 +19,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +61,40 @@ class KafkaUnavailable(Exception):
     """Apache Kafka cannot be had here; the message says why and what would help."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A formatted node that may be started, killed and started again over the same directory and port."""
+
+    home: Path
+    port: int
+    command: list[str]
+
+    def answers(self) -> bool:
+        """Whether it names itself as a live broker."""
+        return _answers(self.port)
+
+
+def prepare(home: Path) -> Prepared:
+    """Format the log directory of one node below ``home``; starts nothing.
+
+    Raises:
+        KafkaUnavailable: no Java 17, no Maven, no network.
+    """
+    java = _java()
+    classpath = f"{_jars()}/*"
+    port, controller = _free_ports(2)
+    properties = home / "server.properties"
+    properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=home / "logs"))
+    cluster = _short(uuid.uuid4())
+    storage = [java, "-cp", classpath, "kafka.tools.StorageTool", "format"]
+    # One word, because an id may begin with a dash.
+    format_command = [*storage, f"--cluster-id={cluster}", f"--config={properties}"]
+    formatted = subprocess.run(format_command, capture_output=True, text=True, check=False)
+    if formatted.returncode:
+        raise KafkaUnavailable(f"formatting the log directory failed: {formatted.stdout}{formatted.stderr}")
+    return Prepared(home, port, [java, "-Xmx512m", "-Xms256m", "-cp", classpath, "kafka.Kafka", str(properties)])
+
+
 @contextlib.contextmanager
 def apache_kafka() -> Iterator[str]:
     """Run one Kafka node for the time of the ``with`` block.
@@ -70,31 +105,14 @@ def apache_kafka() -> Iterator[str]:
     Raises:
         KafkaUnavailable: no Java 17, no Maven, no network, or the node does not come up.
     """
-    java = _java()
-    classpath = f"{_jars()}/*"
     with tempfile.TemporaryDirectory(prefix="kafka-") as scratch:
-        home = Path(scratch)
-        port, controller = _free_ports(2)
-        properties = home / "server.properties"
-        properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=home / "logs"))
-        cluster = _short(uuid.uuid4())
-        storage = [java, "-cp", classpath, "kafka.tools.StorageTool", "format"]
-        # One word, because an id may begin with a dash.
-        format_command = [*storage, f"--cluster-id={cluster}", f"--config={properties}"]
-        formatted = subprocess.run(format_command, capture_output=True, text=True, check=False)
-        if formatted.returncode:
-            raise KafkaUnavailable(f"formatting the log directory failed: {formatted.stdout}{formatted.stderr}")
-        output = home / "output"
+        prepared = prepare(Path(scratch))
+        output = prepared.home / "output"
         with output.open("wb") as sink:
-            node = subprocess.Popen(
-                [java, "-Xmx512m", "-Xms256m", "-cp", classpath, "kafka.Kafka", str(properties)],
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                cwd=home,
-            )
+            node = subprocess.Popen(prepared.command, stdout=sink, stderr=subprocess.STDOUT, cwd=prepared.home)
         try:
-            _await_ready(node, port, output)
-            yield f"127.0.0.1:{port}"
+            _await_ready(node, prepared.port, output)
+            yield f"127.0.0.1:{prepared.port}"
         finally:
             _stop(node)
 

@@ -127,12 +127,26 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A cluster that may be started, killed and started again over the same directory and port; ``who`` runs it."""
+
+    directory: Path
+    port: int
+    password: str
+    command: list[str]
+    who: dict[str, Any]
+
+
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A running server, stopped and removed afterwards.
+def prepared(**more: object) -> Iterator[Prepared]:
+    """An initialised cluster, removed afterwards; starts nothing.
+
+    Args:
+        more: further settings of the server.
 
     Raises:
-        CannotBeHad: if the server is not installed or does not start.
+        CannotBeHad: if the server is not installed.
     """
     who = _as_somebody()
     directory = Path(tempfile.mkdtemp(prefix="kitchen-postgres-"))
@@ -140,7 +154,7 @@ def postgres() -> Iterator[Postgres]:
         password, port = secrets.token_urlsafe(12), _free_port()
         data = _prepare(directory, password, who)
         # the tests kill clients and at most the server, never the machine: its disk need not be waited for
-        settings = {
+        settings: dict[str, object] = {
             "listen_addresses": "127.0.0.1",
             "port": port,
             "unix_socket_directories": "",
@@ -148,17 +162,30 @@ def postgres() -> Iterator[Postgres]:
             "full_page_writes": "off",
             "wal_level": "minimal",
             "max_wal_senders": 0,
+            **more,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        log = directory / "log"
+        yield Prepared(directory, port, password, [str(binaries() / "postgres"), "-D", str(data), *options], who)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A running server, stopped and removed afterwards.
+
+    Raises:
+        CannotBeHad: if the server is not installed or does not start.
+    """
+    with prepared() as cluster:
+        log = cluster.directory / "log"
         with log.open("wb") as out:
-            command = [binaries() / "postgres", "-D", data, *options]
-            process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=directory, **who)
+            process = subprocess.Popen(
+                cluster.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=cluster.directory, **cluster.who
+            )
         try:
-            server = Postgres(port, password, process)
+            server = Postgres(cluster.port, cluster.password, process)
             _wait(server, log)
             yield server
         finally:
             _stop(process)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

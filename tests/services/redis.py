@@ -13,9 +13,8 @@ from pathlib import Path
 from tests.services import CannotBeHad
 
 
-@contextmanager
-def redis_server(directory: Path) -> Iterator[str]:
-    """Run one; yields its URL.
+def prepare(directory: Path) -> tuple[int, list[str]]:
+    """The port and the command of a server over a directory; starts nothing.
 
     Raises:
         CannotBeHad: without the Debian package redis-server.
@@ -26,9 +25,20 @@ def redis_server(directory: Path) -> Iterator[str]:
     directory.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = int(probe.getsockname()[1])
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--appendonly", "yes", "--save", ""]
-    process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    return port, [binary, *options]
+
+
+@contextmanager
+def redis_server(directory: Path) -> Iterator[str]:
+    """Run one; yields its URL.
+
+    Raises:
+        CannotBeHad: without the Debian package redis-server.
+    """
+    port, command = prepare(directory)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
         _wait(port, process)
         yield f"redis://127.0.0.1:{port}/0"
