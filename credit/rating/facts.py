@@ -1,0 +1,115 @@
+"""Facts of one merchant as JSON, read without a binary float: a number is an ``int``, a ``Decimal`` or a text of digits.
+
+A missing key is an error that names its path, and so is one nobody knows: a misspelt indicator must never be taken as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+from domain.errors import BadInput, Code
+
+_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+_LARGEST: Final = Decimal(10) ** 12
+_FINEST: Final = -12
+
+
+def read_facts(text: str | bytes) -> dict[str, Any]:
+    """The facts of a JSON document.
+
+    Raises:
+        BadInput: it is no JSON object, or one of its keys stands twice.
+    """
+    try:
+        facts = json.loads(text, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(Code.MALFORMED, f"the facts are no JSON: {error}", hint="one JSON object, UTF-8") from None
+    if not isinstance(facts, dict):
+        raise BadInput(Code.MALFORMED, "the facts are no JSON object", hint="write {…} around them")
+    return facts
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands twice")
+        found[key] = value
+    return found
+
+
+def fail(where: str, what: str, hint: str = "") -> NoReturn:
+    """Refuse a fact.
+
+    Raises:
+        BadInput: always.
+    """
+    raise BadInput(Code.FIELD, what, where=where, hint=hint)
+
+
+def number_of(raw: Any, where: str) -> Decimal:
+    """A decimal from a JSON number or a text of digits.
+
+    Raises:
+        BadInput: it is something else, a binary float among others, or has more than 12 digits before or after the point.
+    """
+    kind = type(raw)
+    if kind is str and _NUMBER.fullmatch(raw):
+        return Decimal(raw)
+    if kind is int and -(10**12) < raw < 10**12:
+        return Decimal(raw)
+    if kind is Decimal and raw.is_finite() and abs(raw) < _LARGEST and raw.as_tuple().exponent >= _FINEST:
+        return raw
+    fail(where, f"{raw!r} is no decimal number", 'write digits, e.g. "94.99"')
+
+
+def mapping_of(raw: object, where: str, known: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
+    """An object with exactly the keys that are known; those not optional must be there.
+
+    Raises:
+        BadInput: it is no object, or a key is missing or unknown.
+    """
+    if not isinstance(raw, Mapping):
+        fail(where, f"{raw!r} is no object", f"keys: {', '.join(known)}")
+    for key in known:
+        if key not in raw and key not in optional:
+            fail(f"{where}.{key}" if where else key, "the key is missing", "add it; null means not applicable")
+    for key in raw:
+        if key not in known:
+            unknown_key(f"{where}.{key}" if where else str(key), known)
+    return raw
+
+
+def unknown_key(where: str, known: Collection[str]) -> NoReturn:
+    """Refuse a key nobody knows, with the nearest known one.
+
+    Raises:
+        BadInput: always.
+    """
+    import difflib  # noqa: PLC0415 - needed only when something is misspelt
+
+    near = difflib.get_close_matches(where.rpartition(".")[2], known, n=1)
+    fail(where, "the key is not known", f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
+
+
+def date_of(raw: object, where: str) -> date:
+    """A calendar day ``YYYY-MM-DD``.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    if isinstance(raw, str) and len(raw) == 10:
+        try:
+            return date.fromisoformat(raw)
+        except ValueError:
+            pass
+    fail(where, f"{raw!r} is no date", "write YYYY-MM-DD")
