@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, fields
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_GAUGES = frozenset({"connections", "topics", "partitions"})
+_GAUGES = frozenset({"connections", "topics", "partitions", "segments", "stored_bytes", "failed_partitions"})
 
 
 @dataclass(slots=True)
 class Metrics:
-    """Counts since the log was started; ``connections``, ``topics`` and ``partitions`` are current values."""
+    """Counts since the log was started; those in ``_GAUGES`` are current values."""
 
     connections: int = 0
     topics: int = 0
@@ -45,6 +45,19 @@ class Metrics:
     recovered_cut_bytes: int = 0
     dropped_segments: int = 0
     dropped_bytes: int = 0
+    segments: int = 0
+    stored_bytes: int = 0
+    storage_failures: int = 0
+    """Appends that the disk did not take."""
+    failed_partitions: int = 0
+    """Partitions that take no more because a sync or write failed in a way that cannot be repeated."""
+    compactions: int = 0
+    compacted_bytes: int = 0
+    """Bytes that compaction gave back."""
+    compaction_seconds: float = 0.0
+    damaged_ranges: int = 0
+    damaged_bytes: int = 0
+    expired_producers: int = 0
     rebalances: int = 0
     expired_members: int = 0
     committed_offsets: int = 0
