@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cli import consequences
 from cli.errors import Kitchen
 from cli.options import DEFAULT_DATA, Config, Data, Json, MetricsHost, MetricsPort, Model, Mqtt, config_of, setting
 from cli.worker import work
@@ -29,6 +30,7 @@ workers = typer.Typer(
 audit = typer.Typer(cls=Kitchen, help="The append-only trail.", no_args_is_help=True)
 app.add_typer(workers, name="run")
 app.add_typer(audit, name="audit")
+consequences.add_to(app)
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets other machines in.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the web page.")]

@@ -48,7 +48,7 @@ async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
         rules=configuration.rules,
         schemes=configuration.schemes,
         routes=configuration.routes,
-        working_day=configs.working_day,
+        working_day=configuration.calendar.works,
         translator=translator,
     )
     try:

@@ -1,7 +1,7 @@
 """Everything a person edits: the YAML files, their loader, and where the outside parts are. See ``configs.loader``."""
 
 from configs.endpoints import Endpoints
-from configs.loader import check, default_directory, demo_directory, load
+from configs.loader import calendar, check, default_directory, demo_directory, load
 from configs.problems import Problem
 from configs.values import Configuration, Site
 from configs.workdays import calendar_covers, working_day
@@ -11,6 +11,7 @@ __all__ = [
     "Endpoints",
     "Problem",
     "Site",
+    "calendar",
     "calendar_covers",
     "check",
     "default_directory",

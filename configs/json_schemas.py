@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
 from configs.rule_files import RulesFile
 from configs.scheme_files import RoutesFile, SchemeFile
+from configs.workdays import WorkdaysFile
 
 _MODELS: Final[dict[str, type[BaseModel]]] = {
     "site": SiteFile,
@@ -20,6 +21,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "rules": RulesFile,
     "routes": RoutesFile,
     "scheme": SchemeFile,
+    "workdays": WorkdaysFile,
 }
 
 

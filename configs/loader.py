@@ -19,6 +19,8 @@ from configs.reading import read_yaml
 from configs.rule_files import RulesFile, overlay
 from configs.scheme_files import RoutesFile, SchemeFile
 from configs.values import Configuration
+from configs.workdays import LEGAL, WorkdaysFile
+from credit.calendar import Calendar
 from credit.scheme import Scheme
 from domain.ids import DeviceKind
 from domain.parties import Camera
@@ -31,6 +33,7 @@ _FILES: Final = {
     "users.yaml": UsersFile,
     "rules.yaml": RulesFile,
     "routes.yaml": RoutesFile,
+    "workdays.yaml": WorkdaysFile,
 }
 M = TypeVar("M", bound=BaseModel)
 
@@ -60,6 +63,21 @@ def load(directory: Path) -> Configuration:
 def check(directory: Path) -> list[Problem]:
     """Everything that is wrong with a configuration directory; empty when it is sound."""
     return _read(directory)[1]
+
+
+def calendar(directory: Path | None = None) -> Calendar:
+    """The calendar of working days, with the corrections of a configuration directory if one is named.
+
+    Raises:
+        ConfigurationError: if its ``workdays.yaml`` is wrong.
+    """
+    if directory is None:
+        return LEGAL
+    raw, problems = _content(directory, "workdays.yaml")
+    model = None if problems else _validated(WorkdaysFile, raw, str(directory / "workdays.yaml"), problems)
+    if model is None:
+        raise as_error(problems)
+    return model.value()
 
 
 def _read(directory: Path) -> tuple[Configuration | None, list[Problem]]:
@@ -149,4 +167,5 @@ def _assemble(models: dict[str, Any], schemes: dict[str, Scheme]) -> Configurati
         rules=models["rules.yaml"].value(),
         routes=tuple(entry.value() for entry in models["routes.yaml"].routes),
         schemes=schemes,
+        calendar=models["workdays.yaml"].value(),
     )

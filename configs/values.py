@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from alerts.routing import Route
+from credit.calendar import Calendar
 from credit.scheme import Scheme
 from domain.parties import Camera, Device, Merchant, User
 from domain.rules import Rules
@@ -49,6 +50,7 @@ class Configuration:
     users: tuple[User, ...]
     rules: Rules
     routes: tuple[Route, ...]
+    calendar: Calendar
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
 
     def with_device_keys(self, keys: Mapping[str, bytes]) -> Configuration:

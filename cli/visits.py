@@ -1,0 +1,51 @@
+"""``kitchen plan`` and ``kitchen draw``: how many visits, and to whom."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from cli.output import show_json, show_table
+from credit import sampling
+from domain.errors import BadInput, Code
+
+_COUNT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)=([0-9]{1,9})")
+
+
+def draw(seed: str, percent: int, file: Path, *, as_json: bool) -> None:
+    """Print the units in the order of the draw, and those drawn."""
+    drawn = sampling.draw(_units(file), seed=seed, percent=percent)
+    if as_json:
+        show_json({"order": list(drawn.order), "drawn": list(drawn.drawn)})
+        return
+    rows = [(n, unit, "x" if n <= len(drawn.drawn) else "") for n, unit in enumerate(drawn.order, start=1)]
+    show_table(("#", "unit", "drawn"), rows, title=f"{len(drawn.drawn)} of {len(drawn.order)} with seed {seed}")
+
+
+def counts_of(text: str) -> dict[str, int]:
+    """Grade → units, from ``green=40,blue=85``.
+
+    Raises:
+        BadInput: E003 on a part of another form or a grade named twice.
+    """
+    counts: dict[str, int] = {}
+    for part in text.split(","):
+        found = _COUNT.fullmatch(part.strip())
+        if not found:
+            raise BadInput(Code.FIELD, f"{part[:40]!r} is no count", where="--counts", hint="write green=40,blue=85")
+        grade, number = found.groups()
+        if grade in counts:
+            raise BadInput(Code.FIELD, f"{grade} is counted twice", where="--counts")
+        counts[grade] = int(number)
+    return counts
+
+
+def _units(file: Path) -> list[str]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+    except OSError as error:
+        raise BadInput(Code.MALFORMED, f"the file cannot be read: {error.strerror}", where=str(file)) from None
+    except UnicodeDecodeError:
+        raise BadInput(Code.MALFORMED, "the file is not UTF-8", where=str(file)) from None
+    return [line for line in (raw.strip() for raw in text.splitlines()) if line]

@@ -1,0 +1,76 @@
+"""``kitchen plan``, ``draw``, ``deadline`` and ``id check`` as programs call them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+
+def kitchen(*arguments, given=None):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=given)
+
+
+def answer(*arguments, given=None):
+    done = kitchen(*arguments, given=given)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("received", "by"),
+    [
+        ("2026-11-18T15:59:59+08:00", "2026-11-19T00:00:00+08:00"),
+        ("2026-11-18T16:00:00+08:00", "2026-11-20T00:00:00+08:00"),
+        ("2026-09-30T08:30:00Z", "2026-10-09T00:00:00+08:00"),
+    ],
+)
+def test_the_deadline_of_a_repair(received, by):
+    assert answer("deadline", "repair", "--received", received) == {"by": by, "calendar": "legal"}
+
+
+def test_the_day_of_publication():
+    told = {"by": "2026-12-07T10:00:00+08:00", "calendar": "legal"}
+    assert answer("deadline", "publication", "--month", "2026-11") == told
+    assert answer("deadline", "publication", "--month", "2026-11", "--json") == told
+    assert answer("deadline", "publication", "--month", "2039-11")["calendar"] == "provisional"
+
+
+def test_a_draw_from_a_file_and_from_standard_input(tmp_path):
+    # sha256("s|c") < sha256("s|a") < sha256("s|b"); 3 * 40 / 100 = 1.2 rounds up to 2
+    (tmp_path / "units").write_text("a\nb\r\n\nc\n", "utf-8")
+    told = {"order": ["c", "a", "b"], "drawn": ["c", "a"]}
+    assert answer("draw", "--seed", "s", "--percent", 40, "--units", tmp_path / "units", "--json") == told
+    assert answer("draw", "--seed", "s", "--percent", 40, "--units", "-", "--json", given="c\nb\na\n") == told
+    assert "2 of 3" in kitchen("draw", "--seed", "s", "--percent", 40, "--units", tmp_path / "units").stdout
+
+
+def test_identifiers_are_answered_one_json_line_each():
+    done = kitchen("id", "check", "92330211ma2abc125m", "JY23302110001231", "-", given="cam-0a1b2c3d\n")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 0
+    assert [(line["text"], line["kind"], line["valid"]) for line in lines] == [
+        ("92330211ma2abc125m", "uscc", True),
+        ("JY23302110001231", "jy_no", False),
+        ("cam-0a1b2c3d", "device_id", True),
+    ]
+    assert all(set(line) == {"text", "kind", "valid", "why"} for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("deadline", "repair", "--received", "2026-11-18T15:59:59"), "E043"),
+        (("deadline", "publication", "--month", "November"), "no month"),
+        (("draw", "--seed", "s", "--percent", "5", "--units", "nowhere"), "cannot be read"),
+        (("id", "check", "x", "--kind", "passport"), "no kind of identifier"),
+    ],
+)
+def test_what_is_wrong_is_one_line_on_standard_error(arguments, says):
+    done = kitchen(*arguments)
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
