@@ -47,13 +47,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def fail(where: str, what: str, hint: str = "") -> NoReturn:
-    """Refuse a fact.
-
-    Raises:
-        BadInput: always.
-    """
-    raise BadInput(Code.FIELD, what, where=where, hint=hint)
+def bad_fact(where: str, what: str, hint: str = "") -> BadInput:
+    """The refusal of a fact, to be raised; ``where`` is its path."""
+    return BadInput(Code.FIELD, what, where=where, hint=hint)
 
 
 def number_of(raw: Any, where: str) -> Decimal:
@@ -68,8 +64,9 @@ def number_of(raw: Any, where: str) -> Decimal:
     if kind is int and -(10**12) < raw < 10**12:
         return Decimal(raw)
     if kind is Decimal and raw.is_finite() and abs(raw) < _LARGEST and raw.as_tuple().exponent >= _FINEST:
-        return raw
-    fail(where, f"{raw!r} is no decimal number", 'write digits, e.g. "94.99"')
+        number: Decimal = raw
+        return number
+    raise bad_fact(where, f"{raw!r} is no decimal number", 'write digits, e.g. "94.99"')
 
 
 def mapping_of(raw: object, where: str, known: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
@@ -79,26 +76,22 @@ def mapping_of(raw: object, where: str, known: Collection[str], optional: Collec
         BadInput: it is no object, or a key is missing or unknown.
     """
     if not isinstance(raw, Mapping):
-        fail(where, f"{raw!r} is no object", f"keys: {', '.join(known)}")
+        raise bad_fact(where, f"{raw!r} is no object", f"keys: {', '.join(known)}")
     for key in known:
         if key not in raw and key not in optional:
-            fail(f"{where}.{key}" if where else key, "the key is missing", "add it; null means not applicable")
+            raise bad_fact(f"{where}.{key}" if where else key, "the key is missing", "add it; null means not applicable")
     for key in raw:
         if key not in known:
-            unknown_key(f"{where}.{key}" if where else str(key), known)
+            raise unknown_key(f"{where}.{key}" if where else str(key), known)
     return raw
 
 
-def unknown_key(where: str, known: Collection[str]) -> NoReturn:
-    """Refuse a key nobody knows, with the nearest known one.
-
-    Raises:
-        BadInput: always.
-    """
+def unknown_key(where: str, known: Collection[str]) -> BadInput:
+    """The refusal of a key nobody knows, with the nearest known one."""
     import difflib  # noqa: PLC0415 - needed only when something is misspelt
 
     near = difflib.get_close_matches(where.rpartition(".")[2], known, n=1)
-    fail(where, "the key is not known", f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
+    return bad_fact(where, "the key is not known", f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
 
 
 def date_of(raw: object, where: str) -> date:
@@ -112,4 +105,4 @@ def date_of(raw: object, where: str) -> date:
             return date.fromisoformat(raw)
         except ValueError:
             pass
-    fail(where, f"{raw!r} is no date", "write YYYY-MM-DD")
+    raise bad_fact(where, f"{raw!r} is no date", "write YYYY-MM-DD")

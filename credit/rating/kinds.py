@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from credit.rating.engine import TreeEngine
 from credit.rating.value import Engine, Kind, RatedScheme, Rating
 from domain.errors import ConfigurationError
 
-ENGINES: Final[Mapping[Kind, Callable[[RatedScheme], Engine]]] = {}
+ENGINES: Final[Mapping[Kind, Callable[[RatedScheme], Engine]]] = {Kind.TREE: TreeEngine}
 
 
 def compiled(scheme: RatedScheme) -> Engine:

@@ -6,7 +6,7 @@ steps. Texts are kept in both languages and rendered when they are shown, so tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -180,6 +180,12 @@ class Engine(Protocol):
     def facts_schema(self, language: str = "zh") -> dict[str, Any]:
         """The JSON Schema of the facts, every raw value described."""
         ...
+
+
+def listed(texts: Sequence[Text]) -> Text:
+    """Several texts as one enumeration."""
+    places = [f"{{{at}}}" for at in range(len(texts))]
+    return Text("、".join(places), ", ".join(places), tuple(texts))
 
 
 def as_wire(value: Any) -> Any:

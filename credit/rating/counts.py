@@ -1,0 +1,242 @@
+"""How counts become points: occurrences that cost, shares, camera events of a month, weighted groups of checks.
+
+Events are counted at most so often per class, camera and day (F.2), the gravest first, so that their order says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from credit.rating.facts import bad_fact, mapping_of
+from credit.rating.rules import AMOUNT, COUNT, NOTHING, Findings, Judge, Judged
+from credit.rating.value import Text, plain
+
+_EVENT_KEYS: Final = ("camera", "class", "severity", "count")
+_MOST_DAYS: Final = 31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Points per occurrence, by kind; the single kind ``""`` makes the raw value a bare count.
+
+    Attributes:
+        cap: most points of all of them together.
+        from_full: the points are taken off the maximum; otherwise they are what is lost (or gained) as such.
+    """
+
+    each: Mapping[str, Decimal]
+    cap: Decimal | None = None
+    from_full: bool = False
+
+    def findings(self, most: Decimal | None) -> Findings:
+        """Costs that are nothing, or a cap that never holds."""
+        if not self.each:
+            yield "each", "nothing is counted"
+        for key, points in self.each.items():
+            if points <= 0:
+                yield f"each.{key}" if key else "each", "an occurrence must cost something"
+        if self.from_full and most is None:
+            yield "", "a maximum is needed to subtract from"
+        if self.cap is not None and self.each and self.cap < max(self.each.values()):
+            yield "cap", "the cap is below the points of one occurrence"
+
+    def judge(self, most: Decimal | None) -> Judge:
+        """The function that gives points."""
+        each, keys, full = self.each, tuple(self.each), most or NOTHING
+        cap, from_full = (full if self.from_full else self.cap), self.from_full
+        single = keys == ("",)
+        template = " + ".join(f"{{{2 * at}}} × {{{2 * at + 1}}}" for at in range(len(keys)))
+
+        def lost_by(raw: Any, where: str) -> tuple[Decimal, Text]:
+            if single:
+                count = COUNT.read(raw, where)
+                return each[""] * count, Text("{0} 次 × {1}", "{0} × {1}", (count, each[""]))
+            counts = mapping_of(raw, where, keys)
+            read = {key: COUNT.read(counts[key], f"{where}.{key}") for key in keys}
+            told = Text(template, template, _flat(read, each))
+            return sum((each[key] * read[key] for key in keys), NOTHING), told
+
+        def judge(raw: Any, where: str) -> Judged:
+            lost, told = lost_by(raw, where)
+            lost = lost if cap is None else min(cap, lost)
+            return (full - lost, told) if from_full else (lost, told)
+
+        return judge
+
+    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+        """A count, or one per kind."""
+        if tuple(self.each) == ("",):
+            return COUNT.schema()
+        return _object({key: COUNT.schema() for key in self.each})
+
+
+def _flat(counts: Mapping[str, Decimal], each: Mapping[str, Decimal]) -> tuple[object, ...]:
+    return tuple(part for key, count in counts.items() for part in (count, each[key]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A share of the maximum: ``part`` of ``whole``. Nothing to share in is not applicable."""
+
+    part: str
+    whole: str
+
+    def findings(self, most: Decimal | None) -> Findings:
+        """One name for both, or no maximum."""
+        if self.part == self.whole:
+            yield "among", "part and whole have one name"
+        if most is None:
+            yield "", "a maximum is needed"
+
+    def judge(self, most: Decimal | None) -> Judge:
+        """The function that gives points."""
+        full, keys, read = most or NOTHING, (self.part, self.whole), AMOUNT.read
+
+        def judge(raw: Any, where: str) -> Judged:
+            found = mapping_of(raw, where, keys)
+            part, whole = read(found[keys[0]], f"{where}.{keys[0]}"), read(found[keys[1]], f"{where}.{keys[1]}")
+            if part > whole:
+                raise bad_fact(f"{where}.{keys[0]}", f"{plain(part)} of {plain(whole)} is more than all")
+            if not whole:
+                return None, Text("本期无应计项（0/0）", "nothing was due (0/0)")
+            return full * part / whole, Text("{0}/{1}", "{0}/{1}", (part, whole))
+
+        return judge
+
+    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+        """Two numbers."""
+        return _object({self.part: AMOUNT.schema(), self.whole: AMOUNT.schema()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Confirmed events of a month, taken off the maximum by severity.
+
+    Attributes:
+        points: of one event, by severity.
+        most_per_day: how many are counted per class, camera and day.
+    """
+
+    points: Mapping[str, Decimal]
+    most_per_day: int
+
+    def findings(self, most: Decimal | None) -> Findings:
+        """Severities that cost nothing, a limit below 1."""
+        if most is None:
+            yield "", "a maximum is needed to subtract from"
+        for severity, points in self.points.items():
+            if points <= 0:
+                yield f"points.{severity}", "an event must cost something"
+        if self.most_per_day < 1:
+            yield "most_per_day", "at least one event a day must count"
+
+    def judge(self, most: Decimal | None) -> Judge:
+        """The function that gives points."""
+        full = most or NOTHING
+
+        def judge(raw: Any, where: str) -> Judged:
+            days = mapping_of(raw, where, ("days",))["days"]
+            if not isinstance(days, list) or len(days) > _MOST_DAYS:
+                raise bad_fact(f"{where}.days", f"no list of at most {_MOST_DAYS} days", "one list of events per day")
+            lost, told, counted = NOTHING, NOTHING, NOTHING
+            for at, day in enumerate(days):
+                points, seen, within = self._day(day, f"{where}.days[{at}]")
+                lost, told, counted = lost + points, told + seen, counted + within
+            why = Text("确认 {0} 起，计 {1} 起，扣 {2} 分", "{0} confirmed, {1} counted, {2} points", (told, counted, lost))
+            return max(NOTHING, full - lost), why
+
+        return judge
+
+    def _day(self, day: Any, where: str) -> tuple[Decimal, Decimal, Decimal]:
+        """Points lost on a day, events told of, events counted."""
+        if not isinstance(day, list):
+            raise bad_fact(where, "a day is no list of events")
+        groups: dict[tuple[str, str], list[tuple[Decimal, Decimal]]] = {}
+        for at, event in enumerate(day):
+            place = f"{where}[{at}]"
+            found = mapping_of(event, place, _EVENT_KEYS, ("count",))
+            group = (_word(found["camera"], f"{place}.camera"), _word(found["class"], f"{place}.class"))
+            points = self.points.get(_word(found["severity"], f"{place}.severity"))
+            if points is None:
+                raise bad_fact(f"{place}.severity", f"{found['severity']!r} is no severity", f"one of {', '.join(self.points)}")
+            count = COUNT.read(found.get("count", 1), f"{place}.count")
+            groups.setdefault(group, []).append((points, count))
+        lost, told, counted = NOTHING, NOTHING, NOTHING
+        for found_here in groups.values():
+            room = Decimal(self.most_per_day)
+            for points, count in sorted(found_here, reverse=True):
+                within = min(room, count)
+                lost, told, counted, room = lost + points * within, told + count, counted + within, room - within
+        return lost, told, counted
+
+    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+        """Days with events."""
+        word = {"type": "string", "minLength": 1}
+        event = _object(
+            {"camera": word, "class": word, "severity": {"enum": list(self.points)}, "count": COUNT.schema()},
+            optional=("count",),
+        )
+        days = {"type": "array", "maxItems": _MOST_DAYS, "items": {"type": "array", "items": event}}
+        return _object({"days": days})
+
+
+def _word(raw: Any, where: str) -> str:
+    if type(raw) is not str or not raw:
+        raise bad_fact(where, f"{raw!r} is no name")
+    return raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """A group of checked items of several weights: the maximum less the weight of what failed.
+
+    ``max × (1 − Σ weight of failed items / Σ weight of checked items)``; nothing checked is not applicable.
+    """
+
+    weights: Mapping[str, Decimal]
+
+    def findings(self, most: Decimal | None) -> Findings:
+        """No maximum, no weights, weights that are nothing."""
+        if most is None:
+            yield "", "a maximum is needed"
+        if not self.weights:
+            yield "weights", "nothing is checked"
+        for kind, weight in self.weights.items():
+            if weight <= 0:
+                yield f"weights.{kind}", "a weight must be positive"
+
+    def judge(self, most: Decimal | None) -> Judge:
+        """The function that gives points."""
+        full = most or NOTHING
+
+        def judge(raw: Any, where: str) -> Judged:
+            checked, failed = NOTHING, NOTHING
+            for kind, of, bad in self._items(raw, where):
+                checked, failed = checked + self.weights[kind] * of, failed + self.weights[kind] * bad
+            if not checked:
+                return None, Text("未检查", "nothing was checked")
+            why = Text("不合格权重 {0}/{1}", "weight failed {0} of {1}", (failed, checked))
+            return full * (checked - failed) / checked, why
+
+        return judge
+
+    def _items(self, raw: Any, where: str) -> Iterator[tuple[str, Decimal, Decimal]]:
+        for kind, counts in mapping_of(raw, where, tuple(self.weights)).items():
+            found = mapping_of(counts, f"{where}.{kind}", ("checked", "failed"))
+            checked = COUNT.read(found["checked"], f"{where}.{kind}.checked")
+            failed = COUNT.read(found["failed"], f"{where}.{kind}.failed")
+            if failed > checked:
+                raise bad_fact(f"{where}.{kind}.failed", f"{plain(failed)} failed of {plain(checked)} is more than all")
+            yield kind, checked, failed
+
+    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+        """Checked and failed items by kind."""
+        return _object({kind: _object({"checked": COUNT.schema(), "failed": COUNT.schema()}) for kind in self.weights})
+
+
+def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    required = [key for key in properties if key not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
