@@ -11,19 +11,19 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from kio.schema.errors import ErrorCode
 
+from streams.log.durable import replace_file, sync_directory
 from streams.log.errors import Damaged, Refused
 from streams.log.metrics import Metrics
 from streams.log.partition import Partition
-from streams.log.segment import replace_file, sync_directory
 from streams.log.settings import TopicChoice, TopicSettings, chosen, with_configs
 
 logger = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ logger = structlog.get_logger(__name__)
 MAX_PARTITIONS: Final = 256
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _IDS_AT_ONCE: Final = 1000
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Catalog:
         self._changing = asyncio.Lock()
         self._topics: dict[str, StoredTopic] = {}
         self._next_producer_id = self._producer_ids_below = 0
+        self._doomed: tuple[str, ...] = ()
         self._root.mkdir(parents=True, exist_ok=True)
         self._load()
 
@@ -75,6 +77,14 @@ class Catalog:
     def get(self, name: str) -> StoredTopic | None:
         """The topic of a name, if it exists."""
         return self._topics.get(name)
+
+    def settings(self, name: str) -> TopicSettings:
+        """How a topic is kept.
+
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION.
+        """
+        return self._known(name).settings
 
     def partition(self, topic: str, number: int) -> Partition:
         """A partition.
@@ -112,50 +122,126 @@ class Catalog:
             if dry_run:
                 return None
             directory = f"{name}-{uuid.uuid4().hex[:8]}"
-            loop = asyncio.get_running_loop()
-            topic = await loop.run_in_executor(self._executor, self._open, name, directory, count, given, settings)
+            topic = await self._blocking(lambda: self._open(name, directory, count, given, settings))
             await self._save({**self._topics, name: topic})
             logger.info("topic created", topic=name, partitions=count, fsync=settings.fsync)
             return topic
+
+    async def grow(self, name: str, total: int, *, dry_run: bool = False) -> StoredTopic:
+        """Give a topic more partitions, durably.
+
+        Args:
+            name: the topic.
+            total: how many it shall have.
+            dry_run: only judge.
+
+        Returns:
+            The topic as it is then.
+
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, KAFKA_STORAGE_ERROR.
+        """
+        async with self._changing:
+            topic = self._known(name)
+            present = len(topic.partitions)
+            if not present < total <= MAX_PARTITIONS:
+                message = f"{name!r} has {present} partitions; it may get up to {MAX_PARTITIONS}, not {total}"
+                raise Refused(ErrorCode.invalid_partitions, message)
+            if dry_run:
+                return topic
+            added = await self._blocking(lambda: self._open_partitions(topic.directory, range(present, total), topic.settings))
+            grown = replace(topic, partitions=topic.partitions + added)
+            await self._save({**self._topics, name: grown})
+            logger.info("topic grown", topic=name, partitions=total)
+            return grown
+
+    async def alter(
+        self, name: str, changes: Mapping[str, str | None], *, replace_all: bool = False, dry_run: bool = False
+    ) -> StoredTopic:
+        """Keep a topic otherwise from now on, durably.
+
+        Args:
+            name: the topic.
+            changes: Kafka topic configs; None takes one back to its default.
+            replace_all: what is not named goes back to its default too.
+            dry_run: only judge.
+
+        Returns:
+            The topic as it is then.
+
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, KAFKA_STORAGE_ERROR.
+        """
+        async with self._changing:
+            topic = self._known(name)
+            wanted = {**({} if replace_all else topic.configs), **changes}
+            settings = with_configs(chosen(self._choice, name), wanted)
+            configs = {key: value for key, value in wanted.items() if value is not None}
+            altered = replace(topic, configs=configs, settings=settings)
+            if dry_run:
+                return altered
+            await self._save({**self._topics, name: altered})
+            for partition in altered.partitions:
+                partition.apply(settings)
+            logger.info("topic altered", topic=name, changed=sorted(changes))
+            return altered
 
     async def delete(self, name: str) -> None:
         """Delete a topic and its records.
 
         Raises:
-            Refused: UNKNOWN_TOPIC_OR_PARTITION.
+            Refused: UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
         """
         async with self._changing:
-            topic = self._topics.get(name)
-            if topic is None:
-                raise Refused(ErrorCode.unknown_topic_or_partition, f"there is no topic {name!r}")
-            await self._save({key: value for key, value in self._topics.items() if key != name})
+            topic = self._known(name)
+            doomed = self._doomed
+            self._doomed = (*doomed, topic.directory)
+            try:
+                await self._save({key: value for key, value in self._topics.items() if key != name})
+            except Refused:
+                self._doomed = doomed
+                raise
             for partition in topic.partitions:
                 partition.wake()
                 await partition.close()
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._executor, shutil.rmtree, self._root / topic.directory, True)
+            await self._blocking(self._remove_doomed)
             logger.info("topic deleted", topic=name)
 
     async def new_producer_id(self) -> int:
-        """A producer id never given before, also not before a crash: two producers with one id would lose records."""
+        """A producer id never given before, also not before a crash: two producers with one id would lose records.
+
+        Raises:
+            Refused: KAFKA_STORAGE_ERROR.
+        """
         async with self._changing:
             if self._next_producer_id >= self._producer_ids_below:
-                self._producer_ids_below = self._next_producer_id + _IDS_AT_ONCE
-                await self._save(self._topics)
+                await self._save(self._topics, producer_ids_below=self._next_producer_id + _IDS_AT_ONCE)
             self._next_producer_id += 1
             return self._next_producer_id - 1
 
-    def drop_expired(self, now: float) -> None:
-        """Apply retention to every partition; ``now`` in seconds since 1970."""
+    async def housekeep(self, now: float) -> None:
+        """Retention, compaction, checks and whatever else is due in any partition; ``now`` in seconds since 1970."""
         for topic in self:
-            for partition in topic.partitions:
-                partition.drop_expired(now)
+            for number, partition in enumerate(topic.partitions):
+                try:
+                    await partition.housekeep(now)
+                except OSError as problem:
+                    logger.warning("log upkeep failed", topic=topic.name, partition=number, problem=str(problem))
+        partitions = [partition for topic in self for partition in topic.partitions]
+        self._metrics.segments = sum(partition.segment_count for partition in partitions)
+        self._metrics.stored_bytes = sum(partition.size for partition in partitions)
 
     async def close(self) -> None:
         """Wait for syncs under way and close every file."""
         for topic in self:
             for partition in topic.partitions:
                 await partition.close()
+
+    def _known(self, name: str) -> StoredTopic:
+        found = self._topics.get(name)
+        if found is None:
+            raise Refused(ErrorCode.unknown_topic_or_partition, f"there is no topic {name!r}")
+        return found
 
     def _judge(self, name: str, partitions: int) -> None:
         if not _NAME.fullmatch(name) or name in {".", ".."}:
@@ -168,14 +254,32 @@ class Catalog:
     def _open(
         self, name: str, directory: str, partitions: int, configs: Mapping[str, str], settings: TopicSettings
     ) -> StoredTopic:
-        root = self._root / directory
-        opened = tuple(Partition(root / str(number), settings, self._executor, self._metrics) for number in range(partitions))
-        sync_directory(root)
+        opened = self._open_partitions(directory, range(partitions), settings)
         sync_directory(self._root)
         return StoredTopic(name, directory, configs, settings, opened)
 
-    async def _save(self, topics: dict[str, StoredTopic]) -> None:
+    def _open_partitions(self, directory: str, numbers: range, settings: TopicSettings) -> tuple[Partition, ...]:
+        root = self._root / directory
+        opened = tuple(Partition(root / str(number), settings, self._executor, self._metrics) for number in numbers)
+        sync_directory(root)
+        return opened
+
+    def _remove_doomed(self) -> None:
+        """Free the files of deleted topics; those that do not go now are tried again at the next start."""
+        for directory in self._doomed:
+            shutil.rmtree(self._root / directory, ignore_errors=True)
+        self._doomed = tuple(directory for directory in self._doomed if (self._root / directory).exists())
+
+    async def _blocking(self, work: Callable[[], Done]) -> Done:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except OSError as problem:
+            logger.warning("log change failed", file=str(self._root), problem=str(problem))
+            raise Refused(ErrorCode.kafka_storage_error, f"the disk did not take the change: {problem}") from problem
+
+    async def _save(self, topics: dict[str, StoredTopic], *, producer_ids_below: int | None = None) -> None:
         """Write the catalog, then take the topics as they are."""
+        ids_below = self._producer_ids_below if producer_ids_below is None else producer_ids_below
         content = {
             "topics": [
                 {
@@ -186,10 +290,12 @@ class Catalog:
                 }
                 for topic in topics.values()
             ],
-            "producer_ids_below": self._producer_ids_below,
+            "deleted": self._doomed,
+            "producer_ids_below": ids_below,
         }
         encoded = json.dumps(content, indent=1).encode()
-        await asyncio.get_running_loop().run_in_executor(self._executor, replace_file, self._file, encoded)
+        await self._blocking(lambda: replace_file(self._file, encoded))
+        self._producer_ids_below = ids_below
         self._take(topics)
 
     def _take(self, topics: dict[str, StoredTopic]) -> None:
@@ -205,12 +311,14 @@ class Catalog:
         try:
             content: Any = json.loads(self._file.read_bytes())
             self._next_producer_id = self._producer_ids_below = int(content["producer_ids_below"])
+            self._doomed = tuple(str(directory) for directory in content.get("deleted", ()))
             listed = [
                 (str(each["name"]), str(each["directory"]), int(each["partitions"]), dict(each["configs"]))
                 for each in content["topics"]
             ]
         except (ValueError, KeyError, TypeError) as problem:
             raise Damaged(f"{self._file} cannot be read ({problem!r}); restore it from a copy") from problem
+        self._remove_doomed()
         topics = {}
         for name, directory, partitions, configs in listed:
             settings = with_configs(chosen(self._choice, name), configs)

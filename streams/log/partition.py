@@ -1,4 +1,4 @@
-"""One partition: its segments in order, what may be read of them, and when an append is safe.
+"""One partition: what may be appended and read of its segments, and when an append is safe.
 
 The rule to know: of a durable topic nothing is shown to consumers before it is synced. A consumer that had read
 and committed past a record which a power cut then takes back would skip the record written in its place.
@@ -7,25 +7,33 @@ and committed past a record which a power cut then takes back would skip the rec
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
-from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 from kio.schema.errors import ErrorCode
 
 from streams.log.batch import Buffer, received, stamped
+from streams.log.chain import Chain
 from streams.log.commit import GroupCommit
-from streams.log.errors import Damaged, Refused
+from streams.log.damage import Damage
+from streams.log.errors import Refused
 from streams.log.metrics import Metrics
-from streams.log.producers import Producers
-from streams.log.segment import SUFFIX, Segment
+from streams.log.producers import Producers, saved_snapshot
+from streams.log.record import has_record_without_key
+from streams.log.segment import Segment
 from streams.log.settings import TopicSettings
+from streams.log.upkeep import Upkeep
+from streams.log.upkeep import load as load_upkeep
 
 logger = structlog.get_logger(__name__)
+
+_PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
+"""What ends by itself once there is room again; any other failure of a write says that the disk cannot be trusted."""
 
 
 class Appended(NamedTuple):
@@ -54,30 +62,47 @@ class Partition:
         self.watchers: set[asyncio.Event] = set()
         self._executor = executor
         self._metrics = metrics
-        self._producers = Producers(strict=settings.fsync)
         self._failure: str | None = None
         self._dirty: list[Segment] = []
         self._syncing_to = 0
-        self._sealing: set[asyncio.Future[None]] = set()
         self._commit = GroupCommit(self._begin_sync, executor, self._end_sync)
-        self._segments = self._open_segments()
+        notes = load_upkeep(directory)
+        self.chain = Chain(directory, notes.start_offset, metrics, sync=settings.fsync)
+        self.producers = Producers(strict=settings.fsync)
+        self._replay()
+        self._upkeep = Upkeep(self, notes, executor, metrics)
         self.high_watermark = self.end_offset
         """Offset below which records are shown."""
 
     @property
     def start_offset(self) -> int:
         """Offset of the oldest record kept."""
-        return self._segments[0].base_offset
+        return self.chain.start_offset
 
     @property
     def end_offset(self) -> int:
         """Offset the next record will get."""
-        return self._segments[-1].end_offset
+        return self.chain.end_offset
 
     @property
     def size(self) -> int:
         """Bytes of all segments."""
-        return sum(segment.size for segment in self._segments)
+        return self.chain.size
+
+    @property
+    def segment_count(self) -> int:
+        """How many files hold it."""
+        return len(self.chain.segments)
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What is known to be damaged and is not served."""
+        return tuple(damage for segment in self.chain.segments for damage in segment.damage)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the partition takes no more, if so."""
+        return self._failure
 
     def append(self, records: Buffer | None, now: float) -> Appended:
         """Store what a producer sent.
@@ -96,79 +121,124 @@ class Partition:
             raise Refused(ErrorCode.kafka_storage_error, self._failure)
         header = received(records, self.settings.max_message_bytes)
         assert records is not None
-        before = self._producers.duplicate_of(header)
+        before = self.producers.duplicate_of(header)
         if before is not None:
             self._metrics.duplicate_batches += 1
             return Appended(before, self._commit.request() if before >= self.high_watermark else None)
-        header = header._replace(base_offset=self.end_offset)
+        header = header._replace(base_offset=self.end_offset, leader_epoch=0)
+        batch = stamped(records, header.base_offset)
+        if self.settings.compact and has_record_without_key(header, batch):
+            raise Refused(ErrorCode.invalid_record, "a record of a compacted topic must have a key")
         try:
-            if self._segments[-1].size and self._segments[-1].size + len(records) > self.settings.segment_bytes:
-                self._roll()
-            self._segments[-1].append(stamped(records, header.base_offset), header, now)
+            if self.chain.active.size and self.chain.active.size + len(batch) > self.settings.segment_bytes:
+                self._upkeep.roll()
+            self.chain.active.append(batch, header, now)
         except OSError as problem:
-            logger.warning("log append failed", directory=str(self.directory), problem=str(problem))
-            raise Refused(ErrorCode.kafka_storage_error, f"the disk did not take the batch: {problem}") from problem
-        self._producers.note(header, header.base_offset)
+            raise self._not_taken(problem) from problem
+        self.producers.note(header, header.base_offset, now)
         self._metrics.appended_batches += 1
         self._metrics.appended_records += header.record_count
         self._metrics.appended_bytes += header.size
         if not self.settings.fsync:
             self._show(self.end_offset)
             return Appended(header.base_offset, None)
-        if self._segments[-1] not in self._dirty:
-            self._dirty.append(self._segments[-1])
+        if self.chain.active not in self._dirty:
+            self._dirty.append(self.chain.active)
         return Appended(header.base_offset, self._commit.request())
 
-    def read(self, offset: int, max_bytes: int, *, at_least_one: bool) -> bytes:
-        """Bytes of batches from the one that holds an offset on, within one segment.
+    def read(self, offset: int, max_bytes: int, *, at_least_one: bool, may_wait: bool = True) -> bytes:
+        """Bytes of batches from the one that holds an offset on (or the next there is), within one segment.
 
         Raises:
-            Refused: OFFSET_OUT_OF_RANGE.
+            Refused: OFFSET_OUT_OF_RANGE, or KAFKA_STORAGE_ERROR if the disk does not give them.
+            BlockingIOError: ``may_wait`` is False and the disk would have to be waited for.
         """
         if not self.start_offset <= offset <= self.end_offset:
             raise Refused(ErrorCode.offset_out_of_range, f"kept are {self.start_offset} to {self.end_offset}, not {offset}")
-        if offset >= self.high_watermark:
-            return b""
-        segment = self._segments[bisect_right(self._segments, offset, key=lambda each: each.end_offset)]
+        return self._read(self.chain.since(offset), offset, max_bytes, at_least_one=at_least_one, may_wait=may_wait)
+
+    async def fetch(self, offset: int, max_bytes: int, *, at_least_one: bool) -> bytes:
+        """As ``read``, but another thread waits for the disk where the bytes are not in memory.
+
+        Raises:
+            Refused: OFFSET_OUT_OF_RANGE, or KAFKA_STORAGE_ERROR if the disk does not give them.
+        """
         try:
-            return segment.read(offset, max_bytes, self.high_watermark, at_least_one=at_least_one)
-        except OSError as problem:
-            logger.warning("log read failed", file=str(segment.path), problem=str(problem))
-            raise Refused(ErrorCode.kafka_storage_error, f"the disk did not give the batch: {problem}") from problem
+            return self.read(offset, max_bytes, at_least_one=at_least_one, may_wait=False)
+        except BlockingIOError:
+            pinned = [segment.pin() for segment in self.chain.since(offset)]
+        try:
+            return await asyncio.to_thread(self._read, pinned, offset, max_bytes, at_least_one=at_least_one, may_wait=True)
+        finally:
+            for segment in pinned:
+                segment.unpin()
 
     def offset_since(self, timestamp_ms: int) -> tuple[int, int] | None:
         """Offset and timestamp of the first visible record at or after a time, or None."""
-        for segment in self._segments:
+        for segment in self.chain.since(self.start_offset):
             found = segment.offset_since(timestamp_ms)
             if found is not None:
-                return found if found[0] < self.high_watermark else None
+                offset = max(found[0], self.start_offset)
+                return (offset, found[1]) if offset < self.high_watermark else None
         return None
 
-    def drop_expired(self, now: float) -> None:
-        """Delete whole old segments that retention does not keep; call it inside the event loop.
+    def latest_timestamp(self) -> tuple[int, int] | None:
+        """Offset and timestamp of the first record of the latest time, or None if there is no record."""
+        latest = max((segment.max_timestamp for segment in self.chain.segments), default=-1)
+        return None if latest < 0 else self.offset_since(latest)
+
+    async def delete_before(self, offset: int) -> int:
+        """Delete records below an offset, for good: also after a restart they are not shown.
 
         Args:
-            now: seconds since 1970.
+            offset: the first record to keep; -1 stands for the high watermark.
+
+        Returns:
+            The offset of the oldest record kept now.
+
+        Raises:
+            Refused: OFFSET_OUT_OF_RANGE, POLICY_VIOLATION for a compacted topic, KAFKA_STORAGE_ERROR.
         """
-        retention = self.settings.retention
-        if self.settings.compact or self._failure is not None:
-            return
-        begun = self._segments[-1].first_append_at
-        if retention is not None and begun is not None and begun + retention.total_seconds() < now:
-            self._roll()
-        while len(self._segments) > 1 and self._segments[0].sealed and self._is_expired(self._segments[0], now):
-            oldest = self._segments.pop(0)
-            self._metrics.dropped_segments += 1
-            self._metrics.dropped_bytes += oldest.size
-            oldest.remove()
+        if not self.settings.expires:
+            raise Refused(ErrorCode.policy_violation, "the topic is only compacted: send a record without a value for the key")
+        wanted = self.high_watermark if offset == -1 else offset
+        if not 0 <= wanted <= self.high_watermark:
+            raise Refused(ErrorCode.offset_out_of_range, f"shown are 0 to {self.high_watermark}, not {offset}")
+        if self._failure is not None:
+            raise Refused(ErrorCode.kafka_storage_error, self._failure)
+        try:
+            await self._upkeep.delete_before(wanted)
+        except OSError as problem:
+            raise Refused(ErrorCode.kafka_storage_error, f"the disk did not take the new start: {problem}") from problem
+        return self.start_offset
+
+    def apply(self, settings: TopicSettings) -> None:
+        """Keep the topic otherwise from now on."""
+        if settings.fsync and not self.settings.fsync and self.chain.active.size:
+            self._dirty.append(self.chain.active)  # what was shown without a sync is synced with the next batch
+        self.settings = settings
+        self.producers.relax(strict=settings.fsync)
+
+    async def housekeep(self, now: float) -> None:
+        """Seal, drop, compact and check what is due; ``now`` in seconds since 1970.
+
+        Raises:
+            OSError: the disk did not take part of it; the rest is done the next time.
+        """
+        if self._failure is None:
+            self._metrics.expired_producers += self.producers.forget_silent(now)
+            await self._upkeep.run(now)
+
+    async def sealed(self) -> None:
+        """Wait until every full segment was sealed, or could not be."""
+        await self._upkeep.sealed()
 
     async def close(self) -> None:
         """Wait for syncs under way, then close the files."""
         await self._commit.idle()
-        if self._sealing:
-            await asyncio.wait(self._sealing)
-        for segment in self._segments:
-            segment.close()
+        await self._upkeep.close()
+        for segment in self.chain.segments:
+            segment.retire()
         self._failure = self._failure or "the partition is closed"
 
     def wake(self) -> None:
@@ -176,49 +246,47 @@ class Partition:
         for watcher in self.watchers:
             watcher.set()
 
-    def _open_segments(self) -> list[Segment]:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        paths = sorted(self.directory.glob(f"*{SUFFIX}"))
-        segments: list[Segment] = []
-        for number, path in enumerate(paths):
-            if not path.stem.isdigit():
-                raise Damaged(f"{path} is not a segment of the log; move it away and start again")
-            segment = Segment.open(path, lambda header: self._producers.note(header, header.base_offset), self._restore)
-            if segments and segment.base_offset < segments[-1].end_offset:
-                raise Damaged(f"{path} begins before {segments[-1].path} ends; restore the directory from a copy")
-            if segment.cut_bytes:
-                self._metrics.recovered_cut_bytes += segment.cut_bytes
-                logger.warning("log tail cut", file=str(path), kept_bytes=segment.size, cut_bytes=segment.cut_bytes)
-            if not segment.sealed and number + 1 < len(paths):
-                segment.seal(self._producers.snapshot())
-            elif not segment.sealed and self.settings.fsync:
-                segment.sync()  # what a killed process left in the page cache must be safe before it is shown
-            segments.append(segment)
-        return segments or [Segment.create(self.directory, 0)]
+    def fail(self, problem: BaseException) -> None:
+        """Take no more: after a failed sync nobody can say what is on disk (the kernel may drop the pages)."""
+        if self._failure is None:
+            self._failure = f"the disk failed under {self.directory} ({problem}); restart the log once it is sound"
+            self._metrics.failed_partitions += 1
+        self._metrics.sync_failures += 1
+        logger.error("log sync failed", directory=str(self.directory), problem=str(problem))
 
-    def _restore(self, snapshot: bytes) -> None:
-        self._producers.restore(snapshot)
+    def _read(self, segments: Sequence[Segment], offset: int, max_bytes: int, *, at_least_one: bool, may_wait: bool) -> bytes:
+        for segment in segments:
+            if max(offset, segment.base_offset) >= self.high_watermark:
+                break
+            try:
+                found = segment.read(offset, max_bytes, self.high_watermark, at_least_one=at_least_one, may_wait=may_wait)
+            except BlockingIOError:
+                raise
+            except OSError as problem:
+                logger.warning("log read failed", file=str(segment.path), problem=str(problem))
+                raise Refused(ErrorCode.kafka_storage_error, f"the disk did not give the batch: {problem}") from problem
+            if segment.damage:
+                self.chain.report(segment)
+            if found:
+                return found
+        return b""
 
-    def _is_expired(self, segment: Segment, now: float) -> bool:
-        limit, retention = self.settings.retention_bytes, self.settings.retention
-        if limit is not None and self.size - segment.size >= limit:
-            return True
-        return retention is not None and segment.last_append_at() + retention.total_seconds() < now
+    def _not_taken(self, problem: OSError) -> Refused:
+        self._metrics.storage_failures += 1
+        logger.warning("log append failed", directory=str(self.directory), problem=str(problem))
+        if problem.errno not in _PASSING:
+            self.fail(problem)
+        return Refused(ErrorCode.kafka_storage_error, f"the disk did not take the batch: {problem}")
 
-    def _roll(self) -> None:
-        """Begin a new segment; the old one is sealed in the background."""
-        full = self._segments[-1]
-        self._segments.append(Segment.create(self.directory, full.end_offset))
-        loop = asyncio.get_running_loop()
-        sealing = loop.run_in_executor(self._executor, full.seal, self._producers.snapshot())
-        self._sealing.add(sealing)
-        sealing.add_done_callback(self._sealed)
-
-    def _sealed(self, sealing: asyncio.Future[None]) -> None:
-        self._sealing.discard(sealing)
-        problem = sealing.exception()
-        if problem is not None:
-            logger.error("log segment not sealed", directory=str(self.directory), problem=str(problem))
+    def _replay(self) -> None:
+        """Know the producers again: the last snapshot, and every batch behind it."""
+        snapshot = saved_snapshot(self.directory)
+        known_to = 0 if snapshot is None else self.producers.restore(snapshot, self.end_offset)
+        for segment in self.chain.since(known_to):
+            appended_at = segment.last_append_at()
+            for header in segment.headers():
+                if header.base_offset >= known_to:
+                    self.producers.note(header, header.base_offset, appended_at)
 
     def _begin_sync(self) -> Callable[[], None]:
         files, self._dirty = self._dirty, []
@@ -239,11 +307,8 @@ class Partition:
         self._metrics.syncs += 1
         if problem is None:
             self._show(self._syncing_to)
-            return
-        # After a failed sync nobody can say what is on disk (the kernel may drop the pages): take no more.
-        self._metrics.sync_failures += 1
-        self._failure = f"a sync of {self.directory} failed ({problem}); restart the log once the disk is sound"
-        logger.error("log sync failed", directory=str(self.directory), problem=str(problem))
+        else:
+            self.fail(problem)
 
     def _show(self, offset: int) -> None:
         if offset > self.high_watermark:

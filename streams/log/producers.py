@@ -1,6 +1,7 @@
 """Who produced what: producer id, epoch and sequence of the last batches, so that a retry is not stored twice.
 
-The rule to know: the state is a function of the stored batches, so it is rebuilt from the file after a crash.
+The rule to know: the state is a function of the stored batches up to an offset. A snapshot is written only once all of
+them are synced; a start takes it and adds the batches behind it, so it survives crashes, retention and compaction.
 Sequences and their errors follow Kafka's idempotent producer (KIP-98, KIP-360).
 """
 
@@ -9,17 +10,24 @@ from __future__ import annotations
 import struct
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from kio.schema.errors import ErrorCode
 
 from streams.log.batch import BatchHeader
+from streams.log.durable import checked, read_checked, replace_file
 from streams.log.errors import Refused
 
 BATCHES_REMEMBERED = 5
 """As many as an idempotent producer may have in flight."""
 PRODUCERS_REMEMBERED = 2000
-_ENTRY = struct.Struct(">qhB")
+REMEMBERED_FOR = timedelta(days=1)
+"""Kafka's ``producer.id.expiration.ms``: a producer silent for longer is forgotten."""
+FILE = "producers"
+_UP_TO = struct.Struct(">q")
+_ENTRY = struct.Struct(">qhdB")
 _SPAN = struct.Struct(">iiq")
 
 
@@ -34,6 +42,7 @@ class Span(NamedTuple):
 @dataclass(slots=True)
 class _Producer:
     epoch: int
+    last_at: float
     spans: deque[Span] = field(default_factory=lambda: deque(maxlen=BATCHES_REMEMBERED))
 
 
@@ -76,35 +85,73 @@ class Producers:
             raise Refused(ErrorCode.out_of_order_sequence_number, f"{ahead} records are missing before this batch")
         return None
 
-    def note(self, header: BatchHeader, base_offset: int) -> None:
-        """Remember a batch that was stored."""
+    def note(self, header: BatchHeader, base_offset: int, now: float) -> None:
+        """Remember a batch that was stored; ``now`` in seconds since 1970."""
         if header.producer_id < 0:
             return
         known = self._by_id.get(header.producer_id)
         if known is None or known.epoch != header.producer_epoch:
-            known = self._by_id[header.producer_id] = _Producer(header.producer_epoch)
+            known = self._by_id[header.producer_id] = _Producer(header.producer_epoch, now)
+        known.last_at = now
         known.spans.append(Span(header.base_sequence, header.last_sequence, base_offset))
         self._by_id.move_to_end(header.producer_id)
         if len(self._by_id) > PRODUCERS_REMEMBERED:
             self._by_id.popitem(last=False)
 
-    def snapshot(self) -> bytes:
-        """The state as bytes, for the seal of a segment."""
-        out = bytearray()
+    def relax(self, *, strict: bool) -> None:
+        """Refuse gaps from now on, or take them."""
+        self._strict = strict
+
+    def forget_silent(self, now: float) -> int:
+        """Forget those who were silent for longer than a day; returns how many."""
+        limit = now - REMEMBERED_FOR.total_seconds()
+        forgotten = 0
+        while self._by_id and next(iter(self._by_id.values())).last_at < limit:
+            self._by_id.popitem(last=False)
+            forgotten += 1
+        return forgotten
+
+    def snapshot(self, up_to: int) -> bytes:
+        """The state after every batch below an offset, as bytes for ``save_snapshot``."""
+        out = bytearray(_UP_TO.pack(up_to))
         for producer_id, known in self._by_id.items():
-            out += _ENTRY.pack(producer_id, known.epoch, len(known.spans))
+            out += _ENTRY.pack(producer_id, known.epoch, known.last_at, len(known.spans))
             for span in known.spans:
                 out += _SPAN.pack(*span)
         return bytes(out)
 
-    def restore(self, snapshot: bytes) -> None:
-        """Replace the state by that of a snapshot."""
+    def restore(self, snapshot: bytes, below: int) -> int:
+        """Replace the state by that of a snapshot.
+
+        Args:
+            snapshot: what ``snapshot`` gave.
+            below: batches at or after this offset are not stored any more and are left out.
+
+        Returns:
+            The offset from which on batches must be noted.
+        """
         self._by_id.clear()
-        position = 0
+        (up_to,) = _UP_TO.unpack_from(snapshot)
+        position = _UP_TO.size
         while position < len(snapshot):
-            producer_id, epoch, count = _ENTRY.unpack_from(snapshot, position)
+            producer_id, epoch, last_at, count = _ENTRY.unpack_from(snapshot, position)
             position += _ENTRY.size
-            known = self._by_id[producer_id] = _Producer(epoch)
+            known = _Producer(epoch, last_at)
             for _ in range(count):
-                known.spans.append(Span(*_SPAN.unpack_from(snapshot, position)))
+                span = Span(*_SPAN.unpack_from(snapshot, position))
                 position += _SPAN.size
+                if span.base_offset < below:
+                    known.spans.append(span)
+            if known.spans:
+                self._by_id[producer_id] = known
+        return min(int(up_to), below)
+
+
+def save_snapshot(directory: Path, snapshot: bytes) -> None:
+    """Put a snapshot in the place of the last one, once everything it speaks of is synced. Blocks."""
+    replace_file(directory / FILE, checked(snapshot))
+
+
+def saved_snapshot(directory: Path) -> bytes | None:
+    """The last snapshot of a partition, or None if there is none that holds."""
+    return read_checked(directory / FILE)

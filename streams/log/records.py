@@ -100,7 +100,7 @@ class RecordCalls:
         try:
             while True:
                 arrival.clear()
-                topics, size, refused = self._read(request)
+                topics, size, refused = await self._read(request)
                 left_s = give_up_at - loop.time()
                 if size >= request.min_bytes or refused or left_s <= 0:
                     break
@@ -186,7 +186,9 @@ class RecordCalls:
                     watched.add(found.partitions[each.partition])
         return watched
 
-    def _read(self, request: fetch_request.FetchRequest) -> tuple[tuple[fetch_response.FetchableTopicResponse, ...], int, bool]:
+    async def _read(
+        self, request: fetch_request.FetchRequest
+    ) -> tuple[tuple[fetch_response.FetchableTopicResponse, ...], int, bool]:
         """One look at every partition asked for: the answer's topics, bytes in them, whether any was refused."""
         left_bytes = min(request.max_bytes, MAX_FETCH_BYTES)
         size = 0
@@ -195,14 +197,14 @@ class RecordCalls:
         for topic in request.topics:
             partitions = []
             for each in topic.partitions:
-                found = self._fetched(topic.topic, each, left_bytes - size, at_least_one=size == 0)
+                found = await self._fetched(topic.topic, each, left_bytes - size, at_least_one=size == 0)
                 size += len(found.records or b"")
                 refused = refused or found.error_code is not ErrorCode.none
                 partitions.append(found)
             topics.append(fetch_response.FetchableTopicResponse(topic=topic.topic, partitions=tuple(partitions)))
         return tuple(topics), size, refused
 
-    def _fetched(
+    async def _fetched(
         self, topic: TopicName, each: fetch_request.FetchPartition, left_bytes: int, *, at_least_one: bool
     ) -> fetch_response.PartitionData:
         start = end = -1
@@ -213,7 +215,7 @@ class RecordCalls:
             start, end = partition.start_offset, partition.high_watermark
             max_bytes = max(min(each.partition_max_bytes, left_bytes), 0)
             if max_bytes or at_least_one:
-                records = partition.read(each.fetch_offset, max_bytes, at_least_one=at_least_one)
+                records = await partition.fetch(each.fetch_offset, max_bytes, at_least_one=at_least_one)
         except Refused as refusal:
             code = counted(self._metrics.refusals, refusal.code)
         return fetch_response.PartitionData(

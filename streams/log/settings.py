@@ -17,6 +17,7 @@ from domain.topics import Topic
 from streams.log.errors import Refused
 
 MEBIBYTE = 1024 * 1024
+_MILLISECOND = timedelta(milliseconds=1)
 _LONGEST_MS = 10**14  # beyond what a timedelta is sensibly compared with: some 3,000 years
 
 KNOWN_CONFIGS = frozenset(
@@ -50,6 +51,9 @@ KNOWN_CONFIGS = frozenset(
 )
 """Topic configuration names of Apache Kafka 4 (and ``message.timestamp.type``); any other name is refused, as there."""
 
+_SPANS = {"delete.retention.ms": "delete_retention", "min.compaction.lag.ms": "compaction_lag", "segment.ms": "segment_age"}
+_SIZES = {"max.message.bytes": "max_message_bytes", "segment.bytes": "segment_bytes"}
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSettings:
@@ -62,7 +66,12 @@ class TopicSettings:
         retention_bytes: drop whole old segments while a partition holds more; None is no bound.
         segment_bytes: a new file is begun when the active one would grow past this.
         max_message_bytes: a record batch larger than this is refused (MESSAGE_TOO_LARGE).
-        compact: Kafka's ``cleanup.policy=compact``: retention does not apply. Compaction itself is not done yet.
+        compact: Kafka's ``cleanup.policy=compact``: of each key the last record is kept, and retention does not apply.
+        delete_too: ``compact,delete``: retention applies to a compacted topic as well.
+        segment_age: a new file is begun when the first record of the active one is older than this.
+        delete_retention: how long a tombstone (a record without a value) outlives the records it deletes.
+        dirty_ratio: compact when this share of the closed segments' bytes was not compacted before.
+        compaction_lag: a segment whose last append is younger than this is not compacted.
     """
 
     fsync: bool = True
@@ -72,17 +81,31 @@ class TopicSettings:
     segment_bytes: int = 64 * MEBIBYTE
     max_message_bytes: int = 1_048_588
     compact: bool = False
+    delete_too: bool = False
+    segment_age: timedelta = timedelta(days=7)
+    delete_retention: timedelta = timedelta(days=1)
+    dirty_ratio: float = 0.5
+    compaction_lag: timedelta = timedelta(0)
+
+    @property
+    def expires(self) -> bool:
+        """Whether retention by time and size applies."""
+        return self.delete_too or not self.compact
 
     def configs(self) -> dict[str, str]:
         """The settings under Kafka's names, as DescribeConfigs shows them."""
         return {
-            "cleanup.policy": "compact" if self.compact else "delete",
+            "cleanup.policy": ("compact,delete" if self.delete_too else "compact") if self.compact else "delete",
+            "delete.retention.ms": str(self.delete_retention // _MILLISECOND),
             "flush.messages": "1" if self.fsync else str(2**63 - 1),
             "max.message.bytes": str(self.max_message_bytes),
             "message.timestamp.type": "CreateTime",
+            "min.cleanable.dirty.ratio": str(self.dirty_ratio),
+            "min.compaction.lag.ms": str(self.compaction_lag // _MILLISECOND),
             "retention.bytes": str(-1 if self.retention_bytes is None else self.retention_bytes),
-            "retention.ms": str(-1 if self.retention is None else self.retention // timedelta(milliseconds=1)),
+            "retention.ms": str(-1 if self.retention is None else self.retention // _MILLISECOND),
             "segment.bytes": str(self.segment_bytes),
+            "segment.ms": str(self.segment_age // _MILLISECOND),
         }
 
 
@@ -136,29 +159,31 @@ def with_configs(base: TopicSettings, configs: Mapping[str, str | None]) -> Topi
 
 def _with_config(settings: TopicSettings, name: str, value: str) -> TopicSettings:
     changes: dict[str, Any] = {}
+    if name in _SPANS:
+        changes[_SPANS[name]] = _span(name, value, 0)
+    elif name in _SIZES:
+        changes[_SIZES[name]] = _whole(name, value, 1)
     match name:
         case "cleanup.policy":
-            changes["compact"] = "compact" in _policies(value)
+            policies = _policies(value)
+            changes = {"compact": "compact" in policies, "delete_too": policies == {"compact", "delete"}}
         case "flush.messages":
             changes["fsync"] = _whole(name, value, 1) == 1
-        case "max.message.bytes":
-            changes["max_message_bytes"] = _whole(name, value, 0)
+        case "min.cleanable.dirty.ratio":
+            changes["dirty_ratio"] = _ratio(name, value)
         case "message.timestamp.type" if value != "CreateTime":
             raise Refused(ErrorCode.invalid_config, "message.timestamp.type: only CreateTime is supported here")
         case "retention.bytes":
             size = _whole(name, value, -1)
             changes["retention_bytes"] = None if size < 0 else size
         case "retention.ms":
-            span_ms = min(_whole(name, value, -1), _LONGEST_MS)
-            changes["retention"] = None if span_ms < 0 else timedelta(milliseconds=span_ms)
-        case "segment.bytes":
-            changes["segment_bytes"] = _whole(name, value, 1)
+            changes["retention"] = None if _whole(name, value, -1) < 0 else _span(name, value, 0)
     return replace(settings, **changes)
 
 
 def _policies(value: str) -> set[str]:
     policies = {part.strip() for part in value.split(",")}
-    if not policies <= {"compact", "delete"}:
+    if not policies or not policies <= {"compact", "delete"}:
         raise Refused(ErrorCode.invalid_config, f"cleanup.policy must be compact or delete, not {value!r}")
     return policies
 
@@ -171,3 +196,17 @@ def _whole(name: str, value: str, least: int) -> int:
     if number < least:
         raise Refused(ErrorCode.invalid_config, f"{name} must be at least {least}, not {number}")
     return number
+
+
+def _span(name: str, value: str, least: int) -> timedelta:
+    return min(_whole(name, value, least), _LONGEST_MS) * _MILLISECOND
+
+
+def _ratio(name: str, value: str) -> float:
+    try:
+        ratio = float(value)
+    except ValueError:
+        ratio = -1.0
+    if not 0.0 <= ratio <= 1.0:
+        raise Refused(ErrorCode.invalid_config, f"{name} must be a number from 0 to 1, not {value!r}")
+    return ratio

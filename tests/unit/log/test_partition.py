@@ -20,7 +20,7 @@ from streams.log.metrics import Metrics
 from streams.log.partition import Partition
 from streams.log.segment import Segment
 from streams.log.settings import TopicSettings
-from tests.contract.log.batches import batch
+from tests.contract.log.batches import batch, keyed_batch
 
 NOW = 1_800_000_000.0
 Open = Callable[..., Partition]
@@ -80,8 +80,13 @@ async def test_a_batch_in_a_new_segment_is_safe_only_with_the_segment_before(
     partition = opened(segment_bytes=100)
     synced: list[int] = []
     real = Segment.sync
-    monkeypatch.setattr(Segment, "sync", lambda segment: (real(segment), synced.append(segment.base_offset))[0])
-    monkeypatch.setattr(Segment, "seal", lambda _segment, _snapshot: None)
+
+    def noted(segment: Segment) -> None:
+        real(segment)
+        synced.append(segment.base_offset)
+
+    monkeypatch.setattr(Segment, "sync", noted)
+    monkeypatch.setattr(Segment, "seal", lambda _segment: None)
     for _ in range(3):
         appended = partition.append(batch([b"x" * 60]), NOW)
     assert appended.synced is not None
@@ -152,8 +157,8 @@ async def test_size_bounds_what_is_kept(opened: Open) -> None:
     partition = opened(fsync=False, segment_bytes=1000, retention_bytes=3000)
     for _ in range(100):
         partition.append(batch([b"x" * 200]), NOW)
-    await asyncio.gather(*partition._sealing)
-    partition.drop_expired(NOW)
+    await partition.sealed()
+    await partition.housekeep(NOW)
     assert partition.size <= 3000 + 1000
     assert partition.start_offset > 0
     assert sum(path.stat().st_size for path in partition.directory.glob("*.segment")) == partition.size
@@ -168,19 +173,19 @@ async def test_age_drops_what_was_appended_long_ago_even_from_the_active_segment
     partition = opened(fsync=False, retention=timedelta(minutes=10))
     appended_at = time.time()  # age goes by the file's own time
     partition.append(batch([b"old"]), appended_at)
-    partition.drop_expired(appended_at + 60)
+    await partition.housekeep(appended_at + 60)
     assert partition.start_offset == 0
-    partition.drop_expired(appended_at + 700)
-    await asyncio.gather(*partition._sealing)
-    partition.drop_expired(appended_at + 701)
+    await partition.housekeep(appended_at + 700)
+    await partition.sealed()
+    await partition.housekeep(appended_at + 701)
     assert (partition.start_offset, partition.end_offset, partition.size) == (1, 1, 0)
     await partition.close()
 
 
 async def test_a_compacted_topic_is_not_dropped_by_age(opened: Open) -> None:
     partition = opened(fsync=False, compact=True, retention=timedelta(seconds=1))
-    partition.append(batch([b"register"]), NOW)
-    partition.drop_expired(NOW + 10_000)
+    partition.append(keyed_batch([(b"key", b"register")]), NOW)
+    await partition.housekeep(NOW + 10_000)
     assert (partition.start_offset, partition.end_offset) == (0, 1)
     await partition.close()
 

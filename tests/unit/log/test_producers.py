@@ -10,6 +10,8 @@ from streams.log.errors import Refused
 from streams.log.producers import PRODUCERS_REMEMBERED, Producers
 from tests.contract.log.batches import batch
 
+NOW = 1_800_000_000.0
+
 
 def header(sequence: int, count: int = 1, *, epoch: int = 0, producer: int = 5) -> BatchHeader:
     return read_header(batch([b"v"] * count, producer_id=producer, epoch=epoch, sequence=sequence))
@@ -20,7 +22,7 @@ def after(*batches: BatchHeader, strict: bool = True) -> Producers:
     offset = 100
     for each in batches:
         assert producers.duplicate_of(each) is None
-        producers.note(each, offset)
+        producers.note(each, offset, NOW)
         offset += each.record_count
     return producers
 
@@ -58,7 +60,7 @@ def test_a_restored_snapshot_judges_alike(
     before: list[BatchHeader], sent: BatchHeader, outcome: int | ErrorCode | None, reason: str
 ) -> None:
     restored = Producers()
-    restored.restore(after(*before).snapshot())
+    assert restored.restore(after(*before).snapshot(10_000), 10_000) == 10_000
     if isinstance(outcome, ErrorCode):
         with pytest.raises(Refused):
             restored.duplicate_of(sent)

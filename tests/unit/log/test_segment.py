@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.log.batch import BatchHeader, read_header, stamped
-from streams.log.segment import INDEX_INTERVAL_BYTES, Segment
+from streams.log.damage import Damage
+from streams.log.seal import INDEX_INTERVAL_BYTES
+from streams.log.segment import Segment, SegmentName
 from tests.contract.log.batches import batch
 
 
@@ -31,10 +33,11 @@ def filled(directory: Path, batches: Sequence[bytes], base: int = 0) -> Segment:
     return segment
 
 
-def reopened(path: Path) -> tuple[Segment, list[BatchHeader], list[bytes]]:
-    seen: list[BatchHeader] = []
-    snapshots: list[bytes] = []
-    return Segment.open(path, seen.append, snapshots.append), seen, snapshots
+def reopened(path: Path, safe_to: int = 0) -> tuple[Segment, list[BatchHeader]]:
+    name = SegmentName.of(path)
+    assert name is not None
+    segment = Segment.open(path, name, safe_to)
+    return segment, list(segment.headers())
 
 
 def whole_content(segment: Segment) -> bytes:
@@ -45,7 +48,7 @@ def test_a_segment_reopened_is_the_same_segment(directory: Path) -> None:
     written = filled(directory, [batch([b"a", b"b"]), batch([b"c"])], base=40)
     content = whole_content(written)
     written.close()
-    again, seen, _ = reopened(written.path)
+    again, seen = reopened(written.path)
     assert (again.base_offset, again.end_offset, again.cut_bytes) == (40, 43, 0)
     assert [header.base_offset for header in seen] == [40, 42]
     assert whole_content(again) == content
@@ -58,7 +61,7 @@ def test_a_tail_cut_at_every_byte_of_the_last_batch_leaves_the_batches_before(di
     kept = read_header(content).size
     for length in range(kept, len(content)):
         written.path.write_bytes(content[:length])
-        again, _, _ = reopened(written.path)
+        again, _ = reopened(written.path)
         assert (again.end_offset, again.size, again.cut_bytes) == (1, kept, length - kept)
         assert written.path.stat().st_size == kept
         again.close()
@@ -74,7 +77,7 @@ def test_a_flipped_bit_anywhere_in_the_last_batch_is_never_served(directory: Pat
             damaged = bytearray(content)
             damaged[position] ^= 1 << bit
             written.path.write_bytes(damaged)
-            again, _, _ = reopened(written.path)
+            again, _ = reopened(written.path)
             assert whole_content(again) == content[:kept], f"bit {bit} of byte {position - kept}"
             again.close()
 
@@ -94,7 +97,7 @@ def test_any_tail_lost_and_any_garbage_after_it_leave_a_prefix_that_can_be_writt
         written.close()
         on_disk = content[: max(len(content) - cut_from_end, 0)] + garbage
         written.path.write_bytes(on_disk)
-        again, seen, _ = reopened(written.path)
+        again, seen = reopened(written.path)
         sound = next(
             (at for at, (mine, its) in enumerate(zip(on_disk, content, strict=False)) if mine != its),
             min(len(on_disk), len(content)),
@@ -104,12 +107,12 @@ def test_any_tail_lost_and_any_garbage_after_it_leave_a_prefix_that_can_be_writt
         more = stamped(batch([b"more"]), again.end_offset)
         again.append(more, read_header(more), 2.0)
         again.close()
-        final, _, _ = reopened(written.path)
+        final, _ = reopened(written.path)
         assert (final.cut_bytes, final.end_offset) == (0, again.end_offset)
         final.close()
 
 
-def _ends(content: bytes) -> Iterator[int]:
+def _ends(content: bytes | bytearray) -> Iterator[int]:
     position = 0
     while position < len(content):
         position += read_header(content, position).size
@@ -130,29 +133,89 @@ def test_every_offset_is_found_in_the_batch_that_holds_it(counts: list[tuple[int
         segment.close()
 
 
-def test_a_sealed_segment_is_trusted_and_a_broken_seal_is_not(directory: Path) -> None:
-    written = filled(directory, [batch([b"a" * 9000]) for _ in range(10)])
+def sealed(directory: Path, batches: Sequence[bytes]) -> tuple[Path, bytes]:
+    written = filled(directory, batches)
     content = whole_content(written)
-    written.seal(b"producers")
+    written.sync()
+    written.seal()
     written.close()
-    again, seen, snapshots = reopened(written.path)
-    assert (seen, snapshots, again.sealed, again.end_offset) == ([], [b"producers"], True, 10)
+    return written.path, content
+
+
+def test_a_sealed_segment_is_trusted_and_a_broken_seal_is_not(directory: Path) -> None:
+    path, content = sealed(directory, [batch([b"a" * 9000]) for _ in range(10)])
+    again, seen = reopened(path)
+    assert (again.sealed, again.end_offset, len(seen)) == (True, 10, 10)
     assert again.read(9, 10**6, 10, at_least_one=True) == content[-len(content) // 10 :]
     again.close()
-    seal = written.path.with_suffix(".seal")
+    seal = path.with_suffix(".seal")
     sound = seal.read_bytes()
     for position in range(len(sound)):
         damaged = bytearray(sound)
         damaged[position] ^= 0x40
         seal.write_bytes(damaged)
-        again, seen, snapshots = reopened(written.path)
-        assert (len(seen), snapshots, again.end_offset) == (10, [], 10)
+        again, seen = reopened(path)
+        assert (len(seen), again.sealed, again.end_offset) == (10, False, 10)
         again.close()
+
+
+def test_any_flipped_byte_of_a_sealed_segment_costs_the_batch_it_is_in_and_is_reported(directory: Path) -> None:
+    path, content = sealed(directory, [batch([b"a"]), batch([b"b" * 20]), batch([b"c"])])
+    ends = list(_ends(content))
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x10
+        path.write_bytes(damaged)
+        again, _ = reopened(path)
+        lost = sum(1 for end in ends if end <= position)
+        start = 0 if lost == 0 else ends[lost - 1]
+        served = [header.base_offset for header in _served(again)]
+        assert served == [offset for offset in range(3) if offset != lost], f"byte {position}"
+        assert again.damage == [Damage(start, ends[lost], lost, lost + 1)]
+        again.close()
+
+
+def test_a_sealed_segment_that_lost_its_end_says_which_offsets_are_gone(directory: Path) -> None:
+    path, content = sealed(directory, [batch([b"a"]), batch([b"b"]), batch([b"c"])])
+    kept = next(_ends(content))
+    for length in range(kept, len(content)):
+        path.write_bytes(content[:length])
+        again, _ = reopened(path)
+        assert again.end_offset == 3, "offsets that were given are not given again"
+        lost = min(end for end in _ends(content) if end > length) if length < len(content) else 0
+        first = sum(1 for end in _ends(content) if end < lost)
+        assert [(each.offset, each.next_offset) for each in again.damage] == [(first, 3)]
+        assert path.stat().st_size == length, "what is damaged is not destroyed"
+        again.close()
+
+
+def test_damage_before_a_known_sync_is_stepped_over_without_a_seal_and_a_torn_tail_is_cut(directory: Path) -> None:
+    written = filled(directory, [batch([b"a"]), batch([b"b"]), batch([b"c"]), batch([b"d"])])
+    content = bytearray(whole_content(written))
+    written.close()
+    ends = list(_ends(content))
+    content[ends[0] + 65] ^= 1
+    content[ends[2] + 65] ^= 1
+    written.path.write_bytes(content)
+    again, seen = reopened(written.path, safe_to=3)
+    assert [header.base_offset for header in seen] == [0, 2]
+    assert again.damage == [Damage(ends[0], ends[1], 1, 2)]
+    assert (again.end_offset, again.cut_bytes) == (3, len(content) - ends[2])
+    again.close()
+
+
+def _served(segment: Segment) -> list[BatchHeader]:
+    headers: list[BatchHeader] = []
+    offset = segment.base_offset
+    while shown := segment.read(offset, 1, segment.end_offset, at_least_one=True):
+        headers.append(read_header(shown))
+        offset = headers[-1].next_offset
+    return headers
 
 
 def test_the_index_does_not_grow_with_every_batch(directory: Path) -> None:
     segment = filled(directory, [batch([b"v" * 100])] * 1000)
-    assert len(segment._positions) <= segment.size / INDEX_INTERVAL_BYTES + 1
+    assert len(segment._index.positions) <= segment.size / INDEX_INTERVAL_BYTES + 1
 
 
 @pytest.mark.parametrize(
