@@ -73,6 +73,8 @@ def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None
         log.warning("deduction.without_evidence", warning=warning.id)
         return None
     merchant = work.merchant(warning.uscc)
+    if not work.desk.scheme_of(merchant).costs(warning.violation_code):
+        return None
     entry, others = _entry(work, warning, merchant, now)
     key = _free_key(work.uow, entry.key, warning)
     if key is None or _lost_before(work.uow, entry):

@@ -139,6 +139,8 @@ def _codes(configuration: Configuration) -> Iterator[Problem]:
     schemes = {merchant.scheme for merchant in configuration.merchants} & set(configuration.schemes)
     for scheme in sorted(schemes):
         known = configuration.schemes[scheme].rules
+        if not known:  # it deducts nothing
+            continue
         for name, rule in configuration.rules.camera.items():
             if rule.enabled and rule.violation_code not in known:
                 yield Problem(

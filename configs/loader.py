@@ -15,13 +15,15 @@ from pydantic import BaseModel, ValidationError
 from configs.checks import cross_check
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
 from configs.problems import Problem, as_error, of_validation
-from configs.reading import read_yaml
+from configs.reading import names_of, read_yaml
 from configs.rule_files import RulesFile, overlay
-from configs.scheme_files import RoutesFile, SchemeFile
+from configs.scheme_catalogue import read_scheme, scheme_paths
+from configs.scheme_files import RoutesFile
 from configs.values import Configuration
 from configs.workdays import LEGAL, WorkdaysFile
 from credit.calendar import Calendar
-from credit.scheme import Scheme
+from credit.rating.value import RatedScheme
+from credit.scheme import chargeless
 from domain.ids import DeviceKind
 from domain.parties import Camera
 
@@ -123,33 +125,22 @@ def _validated(model: type[M], raw: dict[str, Any], shown: str, problems: list[P
     try:
         return model.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        problems += of_validation(shown, error, _names(model))
+        problems += of_validation(shown, error, names_of(model))
         return None
 
 
-def _names(model: type[BaseModel]) -> list[str]:
-    """Every key of a model and of the models inside it, for suggestions."""
-    schema = model.model_json_schema()
-    parts = [schema, *schema.get("$defs", {}).values()]
-    return [key for part in parts for key in part.get("properties", {})]
-
-
-def _schemes(directory: Path, problems: list[Problem]) -> dict[str, Scheme] | None:
-    schemes: dict[str, Scheme] = {}
+def _schemes(directory: Path, problems: list[Problem]) -> dict[str, RatedScheme] | None:
+    schemes: dict[str, RatedScheme] = {}
     for folder in (_SHIPPED / "schemes", directory / "schemes"):
-        for path in sorted(folder.glob("*.yaml")):
-            raw, found = read_yaml(path, str(path))
+        for path in scheme_paths(folder):
+            scheme, found = read_scheme(path)
             problems += found
-            entry = None if found else _validated(SchemeFile, raw, str(path), problems)
-            if entry is None:
-                continue
-            if entry.name != path.stem:
-                problems.append(Problem(file=str(path), key="name", what=f"is {entry.name!r}", hint=f"write {path.stem}"))
-            schemes[entry.name] = entry.value()
+            if scheme is not None:
+                schemes[scheme.name] = scheme
     return schemes
 
 
-def _assemble(models: dict[str, Any], schemes: dict[str, Scheme]) -> Configuration:
+def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Configuration:
     site = models["site.yaml"].value()
     merchants = tuple(entry.value(site.scheme) for entry in models["merchants.yaml"].merchants)
     region_of = {merchant.uscc: merchant.region for merchant in merchants}
@@ -166,6 +157,7 @@ def _assemble(models: dict[str, Any], schemes: dict[str, Scheme]) -> Configurati
         users=tuple(entry.value() for entry in models["users.yaml"].users),
         rules=models["rules.yaml"].value(),
         routes=tuple(entry.value() for entry in models["routes.yaml"].routes),
-        schemes=schemes,
+        schemes={name: scheme.ledger or chargeless(name, scheme.title) for name, scheme in schemes.items()},
+        ratings=schemes,
         calendar=models["workdays.yaml"].value(),
     )

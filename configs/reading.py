@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from configs.problems import Problem
 
@@ -67,6 +68,13 @@ def read_yaml(path: Path, shown: str) -> tuple[dict[str, Any], list[Problem]]:
         return {}, [Problem(file=shown, what="the file is not UTF-8", hint="save it as UTF-8")]
     except yaml.YAMLError as error:
         return {}, [Problem(file=shown, what=_yaml_message(error), hint="correct the YAML")]
+
+
+def names_of(model: type[BaseModel]) -> list[str]:
+    """Every key of a model and of the models inside it, for suggestions."""
+    schema = model.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return [key for part in parts for key in part.get("properties", {})]
 
 
 def _mapping(path: Path) -> dict[str, Any]:

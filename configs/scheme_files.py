@@ -10,7 +10,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from alerts.routing import WEBHOOK, WEBPUSH, Route
+from configs.measure_files import MeasuresEntry
+from configs.quantities import GradeName
+from configs.rating_files import RatingEntry
 from configs.words import Code, RegionPrefix, Strict, Uscc, Word
+from credit.rating.value import Kind, RatedScheme
 from credit.scheme import Band, DeductionRule, Scheme
 from domain.errors import ConfigurationError
 from domain.events import EventName
@@ -69,32 +73,41 @@ class DeductionEntry(Strict):
 
 
 class SchemeFile(Strict):
-    """``schemes/NAME.yaml``."""
+    """``schemes/NAME.yaml``: what violations cost (``bands``, ``rules`` and what goes with them), a ``rating``, or both."""
 
     name: Word
     title: Title = Field(default_factory=dict)
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$")] = "1"
     start: Points = Decimal(100)
-    bands: Annotated[tuple[BandEntry, ...], Field(min_length=1)]
+    bands: tuple[BandEntry, ...] = ()
     repeat: Annotated[tuple[Points, ...], Field(min_length=1)] = (Decimal("1.0"), Decimal("1.5"), Decimal("2.0"))
     overdue_share: Points = Decimal("0.5")
     history_days: Annotated[int, Field(ge=0, le=3650)] = 365
     group_caps: dict[Word, Points] = Field(default_factory=dict)
-    rules: dict[Code, DeductionEntry]
+    rules: dict[Code, DeductionEntry] = Field(default_factory=dict)
+    rating: RatingEntry | None = None
+    measures: dict[GradeName, MeasuresEntry] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
+        if self.rating is None and not self.rules:
+            raise ValueError("a scheme needs rules (what violations cost) or a rating, or both")
+        if bool(self.rules) != bool(self.bands):
+            raise ValueError("rules and bands go together")
         try:
-            self.value()
+            self.ledger()
         except ConfigurationError as error:
             raise ValueError(error.what) from None
         return self
 
-    def value(self) -> Scheme:
-        """The domain value.
+    def ledger(self) -> Scheme | None:
+        """What violations cost; ``None`` if the scheme has no such rules.
 
         Raises:
             ConfigurationError: if the scheme contradicts itself.
         """
+        if not self.rules:
+            return None
         bands = tuple(
             Band(name=band.name, at_least=band.at_least, title=MappingProxyType(dict(band.title))) for band in self.bands
         )
@@ -108,6 +121,26 @@ class SchemeFile(Strict):
             overdue_share=self.overdue_share,
             history=timedelta(days=self.history_days),
             group_caps=MappingProxyType(dict(self.group_caps)),
+        )
+
+    def rated(self, content_hash: str) -> RatedScheme:
+        """What the engine of the scheme's kind is made from.
+
+        Args:
+            content_hash: of what the file holds; it is part of the version.
+        """
+        titles = {band.name: dict(band.title) for band in self.bands}
+        if self.rating is not None:
+            titles = {band.name: {"zh": band.title.zh, "en": band.title.en} for band in self.rating.bands}
+        return RatedScheme(
+            name=self.name,
+            kind=Kind.LEDGER if self.rating is None else Kind.TREE,
+            version=f"{self.version}+{content_hash}",
+            title=MappingProxyType(dict(self.title)),
+            grade_titles=MappingProxyType(titles),
+            measures=MappingProxyType({grade: MappingProxyType(entry.value()) for grade, entry in self.measures.items()}),
+            ledger=self.ledger(),
+            rating=None if self.rating is None else self.rating.value(),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from alerts.routing import Route
 from credit.calendar import Calendar
+from credit.rating.value import RatedScheme
 from credit.scheme import Scheme
 from domain.parties import Camera, Device, Merchant, User
 from domain.rules import Rules
@@ -41,7 +42,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Everything a person edits, read once at start."""
+    """Everything a person edits, read once at start.
+
+    Attributes:
+        schemes: what violations cost, by name of the scheme; a scheme without a ledger costs nothing.
+        ratings: every scheme, by name, for ``credit.rating``.
+    """
 
     site: Site
     merchants: tuple[Merchant, ...]
@@ -52,6 +58,7 @@ class Configuration:
     routes: tuple[Route, ...]
     calendar: Calendar
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    ratings: Mapping[str, RatedScheme] = field(default_factory=dict)
 
     def with_device_keys(self, keys: Mapping[str, bytes]) -> Configuration:
         """The same configuration with the devices' HMAC keys, which live among the secrets."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
+from credit.measures import Threshold
 from domain.errors import ConfigurationError
 
 CENT = Decimal("0.01")
@@ -24,6 +25,20 @@ class Band:
     name: str
     at_least: Decimal
     title: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degree:
+    """Which fact tells the degree of a violation (XV14: coverage, XV16: severity).
+
+    Attributes:
+        fact: name of the fact.
+        below: limits of a number, lowest first, each with the variant that holds below it (None = the plain base); at the last
+            limit and above there is no violation. Empty: the fact is the variant's name itself.
+    """
+
+    fact: str
+    below: tuple[tuple[Decimal, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +59,7 @@ class DeductionRule:
         clocked: whether a merchant's limit runs, so that lateness adds points and being on time is needed for the waiver.
         daily_limit: most occurrences counted per camera and day (F.2).
         specificity: which of two codes of one incident with the same base is charged: the higher (C.4).
+        degree: the fact that tells which of the ``variants`` it is, in a rating from facts.
     """
 
     code: str
@@ -60,6 +76,7 @@ class DeductionRule:
     clocked: bool = True
     daily_limit: int | None = None
     specificity: int = 0
+    degree: Degree | None = None
 
     def base_of(self, variant: str | None) -> Decimal:
         """The base points of a degree of the fact; ``None`` is the plain one.
@@ -86,6 +103,7 @@ class Scheme:
         overdue_share: part of the base that lateness adds.
         history: how far back an earlier occurrence forbids the waiver.
         group_caps: most points in one month of all codes of a group together.
+        thresholds: what the cumulative points of a contract round propose (C.5), lowest first.
     """
 
     name: str
@@ -97,6 +115,7 @@ class Scheme:
     overdue_share: Decimal = Decimal("0.5")
     history: timedelta = timedelta(days=365)
     group_caps: Mapping[str, Decimal] = field(default_factory=dict)
+    thresholds: tuple[Threshold, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a scheme that contradicts itself; the loader adds the file's name."""
@@ -114,6 +133,13 @@ class Scheme:
         except KeyError:
             raise ConfigurationError(f"scheme {self.name} has no violation code {code!r}", key=code) from None
 
+    def costs(self, code: str) -> bool:
+        """Whether a violation code costs anything. A code that is unknown here does: ``rule`` says what is wrong with it."""
+        if not self.rules:
+            return False
+        rule = self.rules.get(code)
+        return rule is None or rule.base > 0 or any(base > 0 for base in rule.variants.values())
+
     def band_of(self, score: Decimal) -> Band:
         """The band a score falls into; the score is rounded half-up to 2 decimals first (C.0)."""
         rounded = score.quantize(CENT, ROUND_HALF_UP)
@@ -126,6 +152,12 @@ class Scheme:
     def band(self, name: str) -> Band:
         """The band of that name (checked when the scheme was made)."""
         return next(band for band in self.bands if band.name == name)
+
+
+def chargeless(name: str, title: Mapping[str, str]) -> Scheme:
+    """The ledger of a scheme that deducts nothing: its grade comes from the monthly assessment alone."""
+    told = {"zh": "以月度考评为准", "en": "graded by the monthly assessment"}
+    return Scheme(name=name, bands=(Band(name="unrated", at_least=Decimal(0), title=told),), rules={}, title=title)
 
 
 def problems(scheme: Scheme) -> list[str]:
@@ -148,4 +180,21 @@ def problems(scheme: Scheme) -> list[str]:
             found.append(f"rules.{code}.floor: no band is named {rule.floor}")
         if rule.group is not None and rule.group not in scheme.group_caps:
             found.append(f"rules.{code}.group: group_caps has no {rule.group}")
+        found += [f"rules.{code}.degree: {problem}" for problem in _degree_problems(rule)]
+    steps = [threshold.points for threshold in scheme.thresholds]
+    if any(a >= b for a, b in pairwise([Decimal(0), *steps])):
+        found.append("thresholds must rise from above 0")
+    return found
+
+
+def _degree_problems(rule: DeductionRule) -> list[str]:
+    if rule.degree is None:
+        return []
+    limits = [limit for limit, _ in rule.degree.below]
+    strange = [name for _, name in rule.degree.below if name is not None and name not in rule.variants]
+    found = [f"variants has no {name}" for name in strange]
+    if any(a >= b for a, b in pairwise(limits)):
+        found.append("below must rise")
+    if not limits and not rule.variants:
+        found.append("neither limits nor variants tell the degrees")
     return found

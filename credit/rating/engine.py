@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import localcontext
-from typing import Any
+from typing import Any, Final
 
 from credit.rating.facts_schema import schema_of
 from credit.rating.grading import Grading
 from credit.rating.intake import Intake
 from credit.rating.plan import Plan
 from credit.rating.tree import EXACT, Sheet, rounded, score_of, snapped
-from credit.rating.value import RatedScheme, Rating
+from credit.rating.value import RatedScheme, Rating, Reason, Text
 from domain.errors import ConfigurationError
+
+_FALLBACK: Final = ("{0}暂无外部评分，按本地指标计算", "{0}: no outside score at hand, counted from the local indicators")
 
 
 class TreeEngine:
@@ -55,7 +57,7 @@ class TreeEngine:
             band=None if band is None else self._plan.grades[band].name,
             grade=grade,
             grade_title=title,
-            reasons=tuple(verdict.reasons),
+            reasons=(*verdict.reasons, *(Reason("local_fallback", Text(*_FALLBACK, (title,))) for title in sheet.fallbacks)),
             lines=tuple(sheet.lines),
             measures=self._scheme.measures.get(grade, {}),
             proposed=verdict.proposed,

@@ -20,7 +20,7 @@ EXACT: Final = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _SNAP: Final = Decimal(1).scaleb(-90)
 NOT_APPLICABLE: Final = Text("不适用", "not applicable")
 _SUM: Final = Text("各项合计", "the sum of its parts")
-_RESCALED: Final = Text("各项合计，不适用项按比例分摊", "the sum of its parts, those not applicable shared pro rata")
+_RESCALED: Final = Text("按各项指标计算，不适用项按比例分摊", "from its parts, those not applicable shared pro rata")
 _LACKING: Final = Text("无可用数据", "nothing in it is applicable")
 
 
@@ -31,16 +31,18 @@ class Sheet:
         lines: indicators, and the parts of the score itself.
         subtotals: the nodes between.
         gaps: what is missing so that there can be no score.
+        fallbacks: parts counted from their indicators because the value that stands for them was asked for and is null.
         largest: the largest part of the score.
     """
 
-    __slots__ = ("gaps", "largest", "lines", "sections", "subtotals")
+    __slots__ = ("fallbacks", "gaps", "largest", "lines", "sections", "subtotals")
 
     def __init__(self, sections: Sections) -> None:
         self.sections = sections
         self.lines: list[Line] = []
         self.subtotals: list[Line] = []
         self.gaps: list[Text] = []
+        self.fallbacks: list[Text] = []
         self.largest = NOTHING
 
 
@@ -86,6 +88,7 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
 def _node(node: Node, *, depth: int) -> Points:
     directly = [(given, _leaf(given.leaf)) for given in node.given]
     from_parts = _adjusted(node, depth=depth) if node.parts else None
+    missing = Text("{0}：{1}", "{0}: {1}", (node.title, NOT_APPLICABLE))
 
     def points_of(sheet: Sheet) -> Decimal | None:
         there = [(given, judge) for given, judge in directly if _is_there(given, sheet)]
@@ -93,7 +96,11 @@ def _node(node: Node, *, depth: int) -> Points:
             if given.optional:  # the parts do not count, but what is told of them must be sound
                 _scrutinize([*(other for _, other in there), *([from_parts] if from_parts else [])], sheet)
             return _required(node, judge(sheet), sheet)
-        return _required(node, from_parts(sheet) if from_parts else None, sheet)
+        if from_parts is None:
+            sheet.lines.append(Line(node.id, None, node.max, missing))
+            return _required(node, None, sheet)
+        sheet.fallbacks += [node.title for given in node.given if given.optional and _is_null(given, sheet)]
+        return _required(node, from_parts(sheet), sheet)
 
     return points_of
 
@@ -114,6 +121,12 @@ def _is_there(given: Given, sheet: Sheet) -> bool:
     *path, key = given.leaf.fact
     section = sheet.sections.get(tuple(path))
     return section is not None and key in section and (section[key] is not None or not given.optional)
+
+
+def _is_null(given: Given, sheet: Sheet) -> bool:
+    *path, key = given.leaf.fact
+    section = sheet.sections.get(tuple(path))
+    return section is not None and key in section and section[key] is None
 
 
 def _adjusted(node: Node, *, depth: int) -> Points:
@@ -140,7 +153,7 @@ def _adjusted(node: Node, *, depth: int) -> Points:
 
 def _tell(node: Node, points: Decimal | None, sheet: Sheet, at: int | None) -> None:
     """A line before those of its parts for a part of the score itself, a subtotal for a deeper node."""
-    why = _LACKING if points is None else (_SUM if node.sums else _RESCALED)
+    why = _LACKING if points is None else _SUM if node.sums else _RESCALED
     line = Line(node.id, points, node.max, Text("{0}：{1}", "{0}: {1}", (node.title, why)))
     if at is None:
         sheet.subtotals.append(line)
