@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,21 @@ def stamp(at: datetime) -> str:
     return (at + timedelta(hours=8)).replace(tzinfo=None).isoformat(timespec="milliseconds") + TZ
 
 
-def envelope(kind: str, body: dict[str, Any], *, device: str = SCALE, seq: int = 0, at: datetime | None = None) -> dict[str, Any]:
+def envelope(
+    kind: str,
+    body: dict[str, Any],
+    *,
+    device: str = SCALE,
+    uscc: str = MERCHANT,
+    seq: int = 0,
+    at: datetime | None = None,
+) -> dict[str, Any]:
     """An envelope of domain.md E.2 as a device would write it."""
     return {
         "v": 1,
         "event_id": str(uuid.uuid4()),
         "kind": kind,
-        "uscc": MERCHANT,
+        "uscc": uscc,
         "device_id": device,
         "event_time": stamp(at or datetime.now(UTC)),
         "seq": seq,
@@ -68,9 +77,9 @@ def weighing(lot: str, trace_code: str) -> dict[str, Any]:
     }
 
 
-def topic(device: str, leaf: str) -> str:
+def topic(device: str, leaf: str, uscc: str = MERCHANT) -> str:
     """The device's topic."""
-    return f"fs/v1/{REGION}/{MERCHANT}/{device}/{leaf}"
+    return f"fs/v1/{REGION}/{uscc}/{device}/{leaf}"
 
 
 def mosquitto_pub(port: int, device: str, leaf: str, payload: bytes | Path, *, password: str | None = None) -> None:
@@ -85,10 +94,17 @@ def mosquitto_pub(port: int, device: str, leaf: str, payload: bytes | Path, *, p
 
 
 class CountingPublisher:
-    """Publishes envelopes at QoS 1 through broker failures and knows which of them the broker acknowledged."""
+    """Publishes envelopes at QoS 1 through broker failures and knows which of them the broker acknowledged.
 
-    def __init__(self, product: Product, device: str = SCALE) -> None:
-        self._device = device
+    It resends on a new connection what had no PUBACK, under the same packet ids, as the standard asks; what was acknowledged it
+    forgets.
+
+    Args:
+        on_acknowledged: told the name of each envelope when its PUBACK comes, in the network's thread.
+    """
+
+    def __init__(self, product: Product, device: str = SCALE, *, on_acknowledged: Callable[[str], None] = lambda _: None) -> None:
+        self._device, self._on_acknowledged = device, on_acknowledged
         self._client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2, client_id=f"count-{uuid.uuid4().hex[:8]}", clean_session=False
         )
@@ -106,21 +122,27 @@ class CountingPublisher:
 
     def _on_publish(self, _client: object, _userdata: object, mid: int, *_: object) -> None:
         with self._lock:
-            name = self._mids.get(mid)
+            name = self._mids.pop(mid, None)  # packet ids are used again
             if name is None:
                 self._early.add(mid)
-            else:
-                self.acknowledged.add(name)
+                return
+            self.acknowledged.add(name)
+        self._on_acknowledged(name)
 
     def publish(self, name: str, message: dict[str, Any]) -> None:
         """Send one envelope under a name of ours."""
         leaf = message["kind"].replace(".", "/")
-        info = self._client.publish(topic(self._device, leaf), json.dumps(message), qos=1)
+        info = self._client.publish(topic(self._device, leaf, message["uscc"]), json.dumps(message), qos=1)
         with self._lock:
             self.published.append(name)
-            self._mids[info.mid] = name
-            if info.mid in self._early:
+            early = info.mid in self._early
+            if early:
+                self._early.discard(info.mid)
                 self.acknowledged.add(name)
+            else:
+                self._mids[info.mid] = name
+        if early:
+            self._on_acknowledged(name)
 
     def close(self) -> None:
         """Disconnect."""
