@@ -1,14 +1,16 @@
 """An MQTT connection that stays up: MQTT 5 where the broker speaks it, 3.1.1 where it does not, acknowledgements by hand.
 
-The network runs in paho's thread and every callback is called there. An acknowledgement belongs to the connection its message
-came over (``generation``): packet ids start anew with every connection, so a late acknowledgement must never travel over another.
+The network runs in paho's thread and every callback is called there; or, with ``attach``, on the running event loop. An
+acknowledgement belongs to the connection its message came over (``generation``): packet ids start anew with every connection, so
+a late acknowledgement must never travel over another.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -22,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from devices.pump import Pump
 from domain.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
@@ -177,6 +180,9 @@ class Connection:
         self._up = False
         self._resumed = False
         self._stopped = False
+        self._pump: Pump | None = None
+        self._switch: asyncio.Task[None] | None = None
+        self._arrivals = 0
         self._protocol = paho.MQTTv311 if settings.version is Version.V311 else paho.MQTTv5
 
     @property
@@ -208,6 +214,26 @@ class Connection:
             client.loop_stop()
         self._up = False
 
+    def attach(self) -> None:
+        """``start`` without a thread: everything happens on the running event loop, callbacks too."""
+        client = self._client = self._build()
+        client.connect_async(**self._connect_arguments())
+        self._pump = Pump(
+            client,
+            longest_pause_s=self.settings.reconnect_most_s,
+            messages=lambda: self._arrivals,
+            on_unreachable=lambda: self._lost("the broker cannot be reached", known=True),
+        )
+
+    async def detach(self) -> None:
+        """``stop`` of what was attached."""
+        self._stopped = True
+        if self._switch is not None:
+            await self._switch
+        if self._pump is not None:
+            await self._pump.close()
+        self._up = False
+
     def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, user: Mapping[str, str] | None = None
     ) -> int | None:
@@ -233,6 +259,13 @@ class Connection:
             if not self._up or generation != self._generation or self._client is None:
                 return False
             return self._client.ack(mid, 1) == paho.MQTT_ERR_SUCCESS
+
+    def acknowledge_all(self, mids: Iterable[int], generation: int) -> None:
+        """``acknowledge`` for several messages in their order."""
+        with self._lock:
+            if self._up and generation == self._generation and self._client is not None:
+                for mid in mids:
+                    self._client.ack(mid, 1)
 
     def subscribe(self, topic: str, *, stored_only: bool = False) -> None:
         """Subscribe at QoS 1.
@@ -298,7 +331,7 @@ class Connection:
     def _connected(self, client: paho.Client, _data: Any, flags: paho.ConnectFlags, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
             if str(reason) == _UNSUPPORTED and self.speaks_5 and self.settings.version is Version.AUTO:
-                threading.Thread(target=self._fall_back, args=(client,), name="mqtt-fall-back", daemon=True).start()
+                self._speak_older(client)
             else:
                 log.error("mqtt.refused", host=self.settings.host, user=self.settings.user, reason=str(reason))
             return
@@ -306,8 +339,22 @@ class Connection:
             self._generation += 1
             self._up, self._resumed = True, bool(flags.session_present)
             generation = self._generation
+        if self._pump is not None:
+            self._pump.came_up()
         if self._on_up is not None:
             self._on_up(generation, bool(flags.session_present))
+
+    def _speak_older(self, refused: paho.Client) -> None:
+        if self._pump is not None:
+            self._switch = asyncio.ensure_future(self._switch_pump(self._pump))
+        else:
+            threading.Thread(target=self._fall_back, args=(refused,), name="mqtt-fall-back", daemon=True).start()
+
+    async def _switch_pump(self, refused: Pump) -> None:
+        await refused.close()
+        self._protocol = paho.MQTTv311
+        if not self._stopped:
+            self.attach()
 
     def _fall_back(self, refused: paho.Client) -> None:
         """The broker does not know MQTT 5: end that client, begin one that speaks 3.1.1."""
@@ -325,6 +372,7 @@ class Connection:
             self._on_down(reason)
 
     def _arrived(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        self._arrivals += 1
         if self._on_message is not None:
             self._on_message(
                 Delivery(

@@ -1,24 +1,30 @@
 """The gateway: MQTT in, judged records out, and the MQTT acknowledgement only after the log has them.
 
-While the log cannot be written, messages stay unacknowledged and are tried again for ever: the broker keeps them. Nothing is
-acknowledged on the way out either; what was in hand at a stop comes again to the next gateway.
+What arrives in one turn of the event loop is judged, written and acknowledged together; what must wait, or what the log does not
+take, goes on by itself and holds up only the acknowledgements behind it. While the log cannot be written, messages stay
+unacknowledged and are tried again for ever: the broker keeps them. Nothing is acknowledged on the way out either; what was in
+hand at a stop comes again to the next gateway.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from time import perf_counter
 
 import structlog
+from prometheus_client import Counter
 
 from devices import metrics
+from devices.assessment import Assessor
 from devices.connection import Connection, Delivery, MqttSettings
-from devices.judgement import Message, dead_letter, judge, label
-from devices.limits import Limits, Rates, SignatureWatch
-from devices.metrics import Result, SecurityEvent
+from devices.judgement import Message, label
+from devices.limits import Limits, Rates
+from devices.metrics import Result
 from devices.registers import Registers
 from devices.sink import Record, Sink
 from devices.window import Held, Window
@@ -28,11 +34,51 @@ from domain.topics import MQTT_WILDCARD, parse_device_topic
 __all__ = ["Gateway", "Limits", "MqttSettings", "Record", "Registers", "Sink"]
 
 log = structlog.get_logger(__name__)
-security = structlog.get_logger("security")
 
 SHARED_GROUP = "gateway"
 STATUS_WILDCARD = "fs/v1/+/+/+/status"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_LONGEST_KNOWN = 200
+_NO_WAIT = timedelta()
+
+
+@lru_cache(maxsize=4096)
+def _place(topic: str) -> tuple[str, str]:
+    """The metric label of a topic and the device it names ("" if none); cached, because there are as many as devices."""
+    try:
+        return label(topic), parse_device_topic(topic).device_id
+    except BadInput:
+        return metrics.UNKNOWN, ""
+
+
+def _place_of(topic: str) -> tuple[str, str]:
+    return _place(topic) if len(topic) <= _LONGEST_KNOWN else _place.__wrapped__(topic)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One message in hand."""
+
+    delivery: Delivery
+    held: Held | None
+    received_at: datetime
+    begun: float
+    kind: str
+    device_id: str
+    result: Result = Result.IGNORED
+    records: tuple[Record, ...] = field(default=())
+
+    @property
+    def message(self) -> Message:
+        """As judgement wants it."""
+        delivery = self.delivery
+        return Message(
+            topic=delivery.topic,
+            payload=delivery.payload,
+            properties=delivery.properties,
+            retained=delivery.retained,
+            resumed=delivery.resumed,
+        )
 
 
 class Gateway:
@@ -63,24 +109,24 @@ class Gateway:
     ) -> None:
         self._sink, self._registers, self._limits, self._clock = sink, registers, limits, clock
         self._ready = ready
-        self._complete = asyncio.Event()
+        self._complete = False
         self._waiter: asyncio.Task[None] | None = None
         self._facts, self._frames = Rates(limits, limits.events_per_second), Rates(limits, limits.frames_per_second)
-        self._signatures = SignatureWatch(limits)
+        self._assessor = Assessor(registers, limits)
         self._window = Window()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting = 0
+        self._arrived: list[_Job] = []
+        self._in_hand = 0
         self._granting = 0
         self._stopping = False
         self._subscribed = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._connection = Connection(
             mqtt,
             persistent=True,
-            on_up=lambda generation, resumed: self._call(self._on_up, generation, resumed),
+            on_up=self._on_up,
             on_message=self._on_message,
-            on_subscribed=lambda granted: self._call(self._on_subscribed, granted),
-            on_down=lambda reason: self._call(self._on_down, reason),
+            on_subscribed=self._on_subscribed,
+            on_down=self._on_down,
         )
 
     @property
@@ -94,23 +140,23 @@ class Gateway:
 
     async def start(self) -> None:
         """Begin to connect; what comes is held, unacknowledged, until the registers are complete."""
-        self._loop = asyncio.get_running_loop()
         self._waiter = asyncio.create_task(self._wait_for_registers())
-        self._connection.start()
+        self._connection.attach()
 
     async def _wait_for_registers(self) -> None:
         if self._ready is not None:
             await self._ready()
-        self._complete.set()
+        self._complete = True
+        self._take()
 
     async def stop(self, *, grace_s: float = 2.0) -> None:
         """Take nothing new, let what is in hand finish for a moment, disconnect; the rest stays with the broker."""
         self._stopping = True
         if self._waiter is not None:
             self._waiter.cancel()
-        if self._tasks and self._complete.is_set():
+        if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
-        await asyncio.to_thread(self._connection.stop)
+        await self._connection.detach()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -124,22 +170,6 @@ class Gateway:
             await stop.wait()
         finally:
             await self.stop()
-
-    # Called in paho's thread: only hand over.
-
-    def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to care
-                self._loop.call_soon_threadsafe(function, *arguments)
-
-    def _on_message(self, delivery: Delivery) -> None:
-        if delivery.qos == 0 and self._waiting >= self._limits.waiting:
-            metrics.MESSAGES.labels(label(delivery.topic), Result.DROPPED.value).inc()
-            return
-        self._waiting += 1
-        self._call(self._arrived, delivery)
-
-    # Called in the event loop.
 
     def _on_up(self, generation: int, resumed: bool) -> None:  # noqa: FBT001
         log.info("gateway.connected", generation=generation, resumed=resumed, mqtt5=self._connection.speaks_5)
@@ -163,8 +193,8 @@ class Gateway:
                 metrics.CONNECTED.set(1)
             return
         log.error("gateway.subscription_refused", hint="the gateway's MQTT user may not read fs/v1/#")
-        if self._loop is not None and not self._stopping:
-            self._loop.call_later(_LONGEST_PAUSE_S, self._subscribe)
+        if not self._stopping:
+            asyncio.get_running_loop().call_later(_LONGEST_PAUSE_S, self._subscribe)
 
     def _on_down(self, reason: str) -> None:
         self._subscribed.clear()
@@ -172,138 +202,164 @@ class Gateway:
         if not self._stopping:
             log.warning("gateway.disconnected", reason=reason)
 
-    def _arrived(self, delivery: Delivery) -> None:
+    def _on_message(self, delivery: Delivery) -> None:
+        kind, device_id = _place_of(delivery.topic)
+        if delivery.qos == 0 and self._in_hand >= self._limits.waiting:
+            count(kind, Result.DROPPED)
+            return
         held = None
         if delivery.qos and not self._stopping:
             held = self._window.begin(delivery.generation, delivery.mid, delivery.topic, delivery.payload)
         if self._stopping or (delivery.qos and held is None):
-            self._waiting -= 1
             return
-        task = asyncio.ensure_future(self._take(delivery, held))
-        self._tasks.add(task)
-        metrics.IN_HAND.set(len(self._tasks))
-        task.add_done_callback(self._finished)
+        self._in_hand += 1
+        self._arrived.append(_Job(delivery, held, self._clock(), perf_counter(), kind, device_id))
+        if len(self._arrived) == 1:
+            asyncio.get_running_loop().call_soon(self._take)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _take(self) -> None:
+        """Judge what has arrived and write it together; who is too loud goes by himself."""
+        if not self._complete or self._stopping:
+            return
+        metrics.IN_HAND.set(self._in_hand)
+        jobs, self._arrived = self._arrived, []
+        together: list[_Job] = []
+        for job in jobs:
+            if self._registers.device(job.device_id) is None:
+                job.device_id = metrics.UNKNOWN  # all strangers share one name, so that they cannot fill the memory
+            wait = _NO_WAIT if job.delivery.superfluous else self._admit(job)
+            if wait:
+                self._begin(self._later(job, wait))
+                continue
+            if job.result is not Result.DROPPED and not job.delivery.superfluous:
+                self._assess(job)
+            together.append(job)
+        if together:
+            self._begin(self._write(together))
+
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._waiting -= 1
-        metrics.IN_HAND.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
             metrics.FAULTS.inc()
             log.error("gateway.task_failed", error=repr(error), exc_info=error)
 
-    async def _take(self, delivery: Delivery, held: Held | None) -> None:
-        kind, received_at = label(delivery.topic), self._clock()
-        await self._complete.wait()
-        message = Message(
-            topic=delivery.topic,
-            payload=delivery.payload,
-            properties=delivery.properties,
-            retained=delivery.retained,
-            resumed=delivery.resumed,
-        )
-        if delivery.superfluous:
-            metrics.MESSAGES.labels(kind, Result.IGNORED.value).inc()
-        else:
-            with metrics.ACK_SECONDS.time():
-                if await self._admit(delivery, message, kind, received_at):
-                    await self._write(message, kind, received_at)
-        if held is not None:
-            for mid in self._window.finish(delivery.generation, held):
-                self._connection.acknowledge(mid, delivery.generation)
+    def _assess(self, job: _Job) -> None:
+        job.records, job.result = self._assessor.assess(job.message, job.device_id, job.received_at)
 
-    async def _admit(self, delivery: Delivery, message: Message, kind: str, now: datetime) -> bool:
-        """Hold the device to its rate (E070): QoS 0 beyond it is dropped, QoS 1 waits its turn; a frame waits a while."""
-        device_id = self._device_of(delivery.topic)
-        rates = self._frames if kind == metrics.FRAME else self._facts
+    def _admit(self, job: _Job) -> timedelta:
+        """Hold a device to its rate (E070): QoS 0 beyond it is dropped, QoS 1 waits its turn; a frame waits a while.
+
+        Returns:
+            How long the message must wait; a dropped one not at all.
+        """
+        rates = self._frames if job.kind == metrics.FRAME else self._facts
+        now, device_id = job.received_at, job.device_id
         wait = rates.take(device_id, now)
         if not wait:
-            return True
+            return wait
         if rates.alarm(f"{device_id} loud", now):
             log.warning("gateway.rate", device=device_id, per_second=rates.per_second)
-        if delivery.qos and (kind != metrics.FRAME or wait < self._limits.longest_wait):
-            metrics.MESSAGES.labels(kind, Result.THROTTLED.value).inc()
-            await asyncio.sleep(wait.total_seconds())
-            return True
+        if job.delivery.qos and (job.kind != metrics.FRAME or wait < self._limits.longest_wait):
+            count(job.kind, Result.THROTTLED)
+            return wait
         rates.give_back(device_id, now)
-        metrics.MESSAGES.labels(kind, Result.DROPPED.value).inc()
+        job.result = Result.DROPPED
         if rates.alarm(f"{device_id} dropped", now):
-            hint = "take fewer frames" if kind == metrics.FRAME else "use QoS 1"
-            await self._bury(
-                message, BadInput(Code.RATE, f"more than {rates.per_second:g} per second", where=device_id, hint=hint), now
-            )
-        return False
+            hint = "take fewer frames" if job.kind == metrics.FRAME else "use QoS 1"
+            error = BadInput(Code.RATE, f"more than {rates.per_second:g} per second", where=device_id, hint=hint)
+            job.records = (self._assessor.letter(job.message, error, now),)
+        return _NO_WAIT
 
-    async def _write(self, message: Message, kind: str, received_at: datetime) -> None:
+    async def _later(self, job: _Job, wait: timedelta) -> None:
+        await asyncio.sleep(wait.total_seconds())
+        self._assess(job)
+        await self._write([job])
+
+    async def _write(self, jobs: Sequence[_Job]) -> None:
+        """Write the records of some messages together and acknowledge what is safe; the rest goes on by itself."""
+        records = [record for job in jobs for record in job.records]
+        outcomes = iter(await self._put_all(records) if records else ())
+        finished = []
+        for job in jobs:
+            failures = [(record, error) for record in job.records if (error := next(outcomes)) is not None]
+            if failures:
+                self._begin(self._insist(job, failures))
+            else:
+                finished.append(job)
+        self._finish(finished)
+
+    async def _put_all(self, records: Sequence[Record]) -> list[Exception | None]:
         try:
-            records = self._judge(message, received_at)
-            for record in records:
-                await self._put(record)
-        except BadInput as error:
-            metrics.MESSAGES.labels(kind, Result.REFUSED.value).inc()
-            self._report(message, error)
-            await self._bury(message, error, received_at)
-        else:
-            metrics.MESSAGES.labels(kind, (Result.ACCEPTED if records else Result.IGNORED).value).inc()
+            return await self._sink.put_all(records)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no message must be lost
+            return [error] * len(records)
 
-    def _judge(self, message: Message, received_at: datetime) -> tuple[Record, ...]:
-        device_id = self._device_of(message.topic)
-        registered = self._registers.device(device_id)
-        if self._signatures.blocked(device_id, registered):
-            raise BadInput(
-                Code.DEVICE_FORBIDDEN, f"{device_id} is blocked after wrong signatures", hint="give it a new key and register it"
-            )
-        try:
-            return judge(message, self._registers, self._limits, received_at)
-        except BadInput as error:
-            if error.code is Code.SIGNATURE_WRONG and self._signatures.failed(device_id, registered, received_at):
-                metrics.SECURITY_EVENTS.labels(SecurityEvent.BLOCKED.value).inc()
-                security.error("device.blocked", device=device_id, topic=message.topic)
-            raise
-        except Exception as error:  # one message must not stop the channel
-            metrics.FAULTS.inc()
-            log.exception("gateway.fault", topic=message.topic)
-            raise BadInput(Code.MALFORMED, f"could not be judged: {error!r}", where=message.topic[:200]) from error
-
-    def _report(self, message: Message, error: BadInput) -> None:
-        event = {
-            Code.DEVICE_FORBIDDEN: SecurityEvent.FORBIDDEN,
-            Code.SIGNATURE_WRONG: SecurityEvent.SIGNATURE_WRONG,
-        }.get(error.code)
-        if event is None:
-            log.info("gateway.refused", topic=message.topic, code=error.code.value, reason=str(error))
-            return
-        metrics.SECURITY_EVENTS.labels(event.value).inc()
-        security.warning("device.refused", topic=message.topic, code=error.code.value, reason=str(error))
-
-    async def _bury(self, message: Message, error: BadInput, received_at: datetime) -> None:
-        metrics.DEAD_LETTERS.labels(error.code.value).inc()
-        try:
-            await self._put(dead_letter(message, error, self._limits, received_at))
-        except BadInput as refused:  # not even its dead letter fits: the log line is what remains
-            metrics.FAULTS.inc()
-            log.exception("gateway.dead_letter_lost", topic=message.topic, code=error.code.value, reason=str(refused))
-
-    async def _put(self, record: Record) -> None:
-        """Write a record; while that fails, try again with growing pauses and do not return."""
-        pause = _FIRST_PAUSE_S
-        while True:
+    async def _insist(self, job: _Job, failures: Sequence[tuple[Record, Exception]]) -> None:
+        """Write what the log did not take, again and again; bury what it never will."""
+        for record, error in failures:
             try:
-                await self._sink.put(record)
-            except BadInput:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the message must not be lost
+                await self._put(record, error)
+            except BadInput as refused:
+                await self._bury(job, refused)
+        self._finish([job])
+
+    async def _bury(self, job: _Job, refused: BadInput) -> None:
+        topic = job.delivery.topic
+        if job.result in (Result.REFUSED, Result.DROPPED):  # not even its dead letter fits: the log line is what remains
+            metrics.FAULTS.inc()
+            log.error("gateway.dead_letter_lost", topic=topic, reason=str(refused))
+            return
+        job.result = Result.REFUSED
+        try:
+            await self._put(self._assessor.refuse(job.message, refused, job.received_at))
+        except BadInput as again:
+            metrics.FAULTS.inc()
+            log.exception("gateway.dead_letter_lost", topic=topic, code=refused.code.value, reason=str(again))
+
+    async def _put(self, record: Record, failed: Exception | None = None) -> None:
+        """Write a record; while that fails, try again with growing pauses and do not return."""
+        pause, error = _FIRST_PAUSE_S, failed
+        while True:
+            if isinstance(error, BadInput):
+                raise error
+            if error is not None:
                 metrics.PUT_RETRIES.inc()
                 log.warning("gateway.put_failed", topic=record.topic, error=repr(error), again_in_s=round(pause, 1))
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, no secret
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
+            try:
+                await self._sink.put(record)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, the message must not be lost
+                error = failure
             else:
                 return
 
-    def _device_of(self, topic: str) -> str:
-        """The registered device a topic names; all strangers share one name, so that they cannot fill the memory."""
-        try:
-            device_id = parse_device_topic(topic).device_id
-        except BadInput:
-            return metrics.UNKNOWN
-        return device_id if self._registers.device(device_id) is not None else metrics.UNKNOWN
+    def _finish(self, jobs: Sequence[_Job]) -> None:
+        """Nothing more is to be written of these messages: acknowledge them, as far as those before them are done."""
+        now = perf_counter()
+        ready: dict[int, list[int]] = {}
+        for job in jobs:
+            count(job.kind, job.result)
+            metrics.ACK_SECONDS.observe(now - job.begun)
+            if job.held is not None:
+                generation = job.delivery.generation
+                ready.setdefault(generation, []).extend(self._window.finish(generation, job.held))
+        for generation, mids in ready.items():
+            self._connection.acknowledge_all(mids, generation)
+        self._in_hand -= len(jobs)
+        metrics.IN_HAND.set(self._in_hand)
+
+
+def count(kind: str, result: Result) -> None:
+    """Count a message."""
+    _counter(kind, result).inc()
+
+
+@cache
+def _counter(kind: str, result: Result) -> Counter:
+    return metrics.MESSAGES.labels(kind, result.value)

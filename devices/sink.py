@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +21,7 @@ class Record:
 
 
 class Sink(Protocol):
-    """Takes records; many ``put`` run at the same time, so an implementation may batch them."""
+    """Takes records; many calls run at the same time, so an implementation may batch them."""
 
     async def put(self, record: Record) -> None:
         """Write a record; return when it is acknowledged.
@@ -29,3 +30,6 @@ class Sink(Protocol):
             BadInput: the record can never be written (too large): the gateway dead-letters it.
             Exception: anything else means not now; the gateway tries again and does not acknowledge meanwhile.
         """
+
+    async def put_all(self, records: Sequence[Record]) -> list[Exception | None]:
+        """``put`` several in their order; returns, for each, what ``put`` would have raised, or None."""

@@ -25,6 +25,7 @@ class Window:
     def __init__(self) -> None:
         self._generation = 0
         self._held: dict[int, Held] = {}
+        self._of_mid: dict[int, list[Held]] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -32,12 +33,14 @@ class Window:
     def begin(self, generation: int, mid: int, topic: str, payload: bytes) -> Held | None:
         """A message arrived; None if it is already in hand (the broker lost patience and sent it again)."""
         if generation != self._generation:
-            self._generation, self._held = generation, {}
+            self._generation, self._held, self._of_mid = generation, {}, {}
         content = (topic, payload)
-        if any(held.mid == mid and held.content == content for held in self._held.values()):
+        same = self._of_mid.setdefault(mid, [])
+        if any(held.content == content for held in same):
             return None
         held = Held(mid, content)
         self._held[id(held)] = held
+        same.append(held)
         return held
 
     def finish(self, generation: int, held: Held) -> list[int]:
@@ -52,4 +55,7 @@ class Window:
             ready.append(waiting)
         for done in ready:
             del self._held[id(done)]
+            self._of_mid[done.mid].remove(done)
+            if not self._of_mid[done.mid]:
+                del self._of_mid[done.mid]
         return [done.mid for done in ready]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -149,11 +149,17 @@ def _check_shape(envelope: Mapping[str, Any]) -> None:
     """Refuse what nests too deep to be walked safely, and keys that would make a stream framework construct objects."""
     level: list[object] = [envelope]
     for _ in range(MAX_DEPTH):
-        if any("__faust" in value for value in level if isinstance(value, dict)):
-            raise BadInput(Code.POLYMORPHIC, 'a "__faust" key is not allowed', where="envelope", hint="remove it")
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                if "__faust" in value:
+                    raise BadInput(Code.POLYMORPHIC, 'a "__faust" key is not allowed', where="envelope", hint="remove it")
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        if not below:
             return
+        level = below
     raise BadInput(Code.MALFORMED, f"nested deeper than {MAX_DEPTH} levels", where="envelope")
 
 
@@ -166,8 +172,10 @@ def _inside(value: object) -> Iterable[object]:
 
 def _check_holds(value: object, where: str) -> None:
     """Refuse text (keys included) and numbers that not every database can hold; the depth was bounded before."""
-    if isinstance(value, str) and not is_storable(value):
-        raise BadInput(Code.FIELD, "the text has a NUL or half a surrogate pair", where=where, hint="remove it")
+    if isinstance(value, str):
+        if not is_storable(value):
+            raise BadInput(Code.FIELD, "the text has a NUL or half a surrogate pair", where=where, hint="remove it")
+        return
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(Code.IMPOSSIBLE_VALUE, "a number without end", where=where)
     if isinstance(value, int) and not -MOST_WHOLE <= value <= MOST_WHOLE:
@@ -177,6 +185,11 @@ def _check_holds(value: object, where: str) -> None:
             _check_holds(key, where)
     for inner in _inside(value):
         _check_holds(inner, where)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_PLAIN_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def decode_json(raw: bytes) -> dict[str, Any]:
@@ -189,7 +202,7 @@ def decode_json(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_ENVELOPE_BYTES:
         raise BadInput(Code.MALFORMED, f"{len(raw)} bytes, more than {MAX_ENVELOPE_BYTES}", where="envelope")
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+        value = _DECODER.decode(raw.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadInput(Code.MALFORMED, f"not UTF-8 JSON ({error})", where="envelope") from None
     if not isinstance(value, dict):
@@ -201,8 +214,7 @@ def decode_json(raw: bytes) -> dict[str, Any]:
 def content_hash(envelope: Mapping[str, Any]) -> str:
     """SHA-256 (hex) over the sender's own words: key order and the signature do not count."""
     own = {key: value for key, value in envelope.items() if key != "sig"}
-    text = json.dumps(own, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_SORTED.encode(own).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def parse_envelope(raw: bytes | Mapping[str, Any], received_at: datetime) -> Observation:
@@ -263,6 +275,8 @@ def _event_id(value: object, digest: str) -> str:
     """A sender without ids (a foreign client) gets one from its content, so that telling twice is still once."""
     if value is None:
         return derived_id("event", digest)
+    if isinstance(value, str) and _PLAIN_UUID.fullmatch(value):
+        return value
     try:
         return str(uuid.UUID(str(value)))
     except ValueError:
@@ -293,5 +307,5 @@ def scale_adds_up(body: Mapping[str, Any]) -> bool:
     """``net = gross − tare`` and ``amount = net × price / 1000`` half-up, ±1 fen (domain.md E.2, E051)."""
     if body["net_g"] != body["gross_g"] - body["tare_g"]:
         return False
-    amount = (Decimal(body["net_g"]) * body["unit_price_fen_per_kg"] / 1000).quantize(Decimal(1), ROUND_HALF_UP)
-    return bool(abs(int(amount) - body["amount_fen"]) <= 1)
+    amount = (2 * body["net_g"] * body["unit_price_fen_per_kg"] + 1000) // 2000  # whole numbers ≥ 0: half goes up
+    return bool(abs(amount - body["amount_fen"]) <= 1)

@@ -79,6 +79,33 @@ class KafkaSink:
         """
         await self.send(str(record.topic), key=record.key, value=record.value, headers=record.headers)
 
+    async def put_all(self, records: Sequence[KafkaRecord]) -> list[Exception | None]:
+        """Write several at once, in their order; returns, for each, what ``put`` would have raised, or None."""
+        outcomes: list[Exception | None] = [None] * len(records)
+        waiting: dict[int, asyncio.Future[object]] = {}
+        if self._producer is None:
+            return [Unavailable("the sink is not open") for _ in records]
+        try:
+            async with asyncio.timeout(2 * self._patience_s):
+                for place, record in enumerate(records):
+                    try:
+                        waiting[place] = await self._producer.send(
+                            str(record.topic), value=record.value, key=record.key, headers=list(record.headers)
+                        )
+                    except KafkaError as error:
+                        outcomes[place] = _refusal(record, error)
+                if waiting:
+                    await asyncio.wait(waiting.values())
+        except TimeoutError as error:
+            for place in set(range(len(records))) - waiting.keys():
+                outcomes[place] = outcomes[place] or _refusal(records[place], error)
+        for place, future in waiting.items():
+            if not future.done() or future.cancelled():
+                outcomes[place] = _refusal(records[place], TimeoutError("no acknowledgement in time"))
+            elif (failure := future.exception()) is not None:
+                outcomes[place] = _refusal(records[place], failure)
+        return outcomes
+
     async def send(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
@@ -92,3 +119,10 @@ class KafkaSink:
             raise BadInput(Code.MALFORMED, f"{len(value or b'')} bytes are more than the log takes", where=topic) from error
         except (TimeoutError, KafkaError) as error:
             raise Unavailable(f"the stream log did not take a record for {topic}: {error!r}") from error
+
+
+def _refusal(record: KafkaRecord, error: BaseException) -> Exception:
+    """What became of a record the log did not take: ours to mend, or the log's."""
+    if isinstance(error, MessageSizeTooLargeError):  # ours, before it is sent, or the log's answer
+        return BadInput(Code.MALFORMED, f"{len(record.value or b'')} bytes are more than the log takes", where=str(record.topic))
+    return Unavailable(f"the stream log did not take a record for {record.topic}: {error!r}")

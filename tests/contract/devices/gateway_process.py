@@ -32,6 +32,10 @@ class FileSink:
             await asyncio.sleep(0.01)
         self._write(self._records, line)
 
+    async def put_all(self, records):
+        await asyncio.gather(*(self.put(record) for record in records))
+        return [None] * len(records)
+
     @staticmethod
     def _write(file, line: bytes) -> None:
         file.write(line + b"\n")

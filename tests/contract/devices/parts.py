@@ -42,6 +42,15 @@ async def until(condition: Callable[[], Any], what: str, *, within_s: float = PA
         await asyncio.sleep(0.02)
 
 
+async def outcome(work):
+    """What ``put`` would have raised, or None."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - any, as the port says
+        return error
+    return None
+
+
 class MemorySink:
     """Keeps records; holds or refuses them while told to."""
 
@@ -58,6 +67,9 @@ class MemorySink:
         if self.failing:
             raise ConnectionError("the log is away")
         self.records.append(record)
+
+    async def put_all(self, records):
+        return await asyncio.gather(*(outcome(self.put(record)) for record in records))
 
     def of(self, topic: Topic) -> list[Record]:
         return [record for record in self.records if record.topic == topic]

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from types import NoneType
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from configs.files import FrameLimits
+from devices.sink import Record
 from domain.errors import BadInput, Code, Unavailable
 from domain.topics import Topic
 from streams.log import Log
@@ -43,6 +46,35 @@ async def test_a_record_too_large_ever_to_be_taken_is_the_senders_fault_and_the_
         assert refused.value.code is Code.MALFORMED, who
         assert refused.value.where == topic.value
         await sink.send(topic.value, key=b"k", value=b"next")
+
+
+async def test_of_several_records_each_has_its_own_outcome_and_the_good_ones_are_written_in_order(log):
+    good = [Record(topic=Topic.OBSERVATIONS.value, key=b"k", value=b"%d" % number) for number in range(50)]
+    large = Record(topic=Topic.OBSERVATIONS.value, key=b"k", value=bytes(MAX_MESSAGE_BYTES + 1))
+    async with sink_of(log) as sink:
+        outcomes = await sink.put_all([*good[:25], large, *good[25:]])
+    assert [type(outcome) for outcome in outcomes] == [*[NoneType] * 25, BadInput, *[NoneType] * 25]
+    consumer = AIOKafkaConsumer("observations", bootstrap_servers=f"127.0.0.1:{log.port}", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            assert [(await consumer.getone()).value for _ in good] == [record.value for record in good]
+    finally:
+        await consumer.stop()
+
+
+async def test_while_the_log_is_away_every_record_of_several_is_given_back(tmp_path):
+    async with Log(tmp_path / "log") as log:
+        await ensure_topics(f"127.0.0.1:{log.port}")
+        sink = sink_of(log, patience_s=PATIENCE_S)
+        await sink.__aenter__()
+    try:
+        records = [Record(topic=Topic.OBSERVATIONS.value, key=b"k", value=b"v") for _ in range(5)]
+        async with asyncio.timeout(2 * PATIENCE_S + 2):
+            outcomes = await sink.put_all(records)
+        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
+    finally:
+        await sink.__aexit__(None, None, None)
 
 
 async def test_the_largest_frame_a_site_may_allow_is_taken(log):

@@ -1,0 +1,148 @@
+"""Turns a paho client on the running event loop instead of in a thread of paho's own.
+
+A thread costs a hand-over and a fight for the interpreter with every message; here a burst is read at once and answered at once.
+Only the connect itself, which may block, runs in a thread; every callback of the client comes on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from paho.mqtt import client as paho
+
+_FIRST_PAUSE_S = 0.25
+_MOST_AT_ONCE = 64
+_CHORES_EVERY_S = 1.0
+_CORK = getattr(socket, "TCP_CORK", None)
+
+
+class Pump:
+    """Keeps one client connected until it is closed; reconnects with growing pauses.
+
+    Args:
+        client: configured and told its broker by ``connect_async``.
+        longest_pause_s: between two tries.
+        messages: how many messages have come so far; tells whether reading once more is worth it.
+        on_unreachable: called when the broker cannot even be reached.
+    """
+
+    def __init__(
+        self, client: paho.Client, *, longest_pause_s: float, messages: Callable[[], int], on_unreachable: Callable[[], None]
+    ) -> None:
+        self._client, self._longest_pause_s = client, longest_pause_s
+        self._messages, self._on_unreachable = messages, on_unreachable
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._gone = asyncio.Event()
+        self._pause_s = _FIRST_PAUSE_S
+        self._closed = False
+        client.on_socket_open = lambda _client, _data, sock: self._here(self._opened, sock)
+        client.on_socket_close = lambda _client, _data, sock: self._here(self._ended, _number(sock))
+        client.on_socket_register_write = lambda _client, _data, sock: self._here(self._write_when_possible, sock)
+        client.on_socket_unregister_write = lambda _client, _data, sock: self._here(self._write_no_more, _number(sock))
+        self._task = asyncio.create_task(self._run())
+
+    def came_up(self) -> None:
+        """The broker let us in: the next loss is tried again soon."""
+        self._pause_s = _FIRST_PAUSE_S
+
+    async def close(self) -> None:
+        """Say goodbye (no last will is published) and end; a connect in progress is left to fail by itself."""
+        self._closed = True
+        self._client.disconnect()
+        self._client.loop_write()
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        if (sock := self._client.socket()) is not None:
+            self._forget(_number(sock))
+
+    async def _run(self) -> None:
+        while not self._closed:
+            self._gone.clear()
+            try:
+                await asyncio.to_thread(self._client.reconnect)
+            except OSError:
+                self._on_unreachable()
+            else:
+                await self._chores()
+            await asyncio.sleep(self._pause_s * random.uniform(0.8, 1.0))  # noqa: S311 - spreads retries, no secret
+            self._pause_s = min(self._pause_s * 2, self._longest_pause_s)
+
+    async def _chores(self) -> None:
+        """Keep the connection alive until it is gone."""
+        while not self._gone.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CHORES_EVERY_S):
+                    await self._gone.wait()
+            self._client.loop_misc()
+
+    def _here(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call on the loop: at once if we are there, soon if the connecting thread calls."""
+        if threading.get_ident() == self._thread:
+            function(*arguments)
+        else:
+            with suppress(RuntimeError):  # the loop has ended: nobody is left to care
+                self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _current(self, sock: Any) -> bool:
+        return self._client.socket() is sock
+
+    def _opened(self, sock: Any) -> None:
+        if self._closed or not self._current(sock):
+            sock.close()
+        else:
+            self._loop.add_reader(sock.fileno(), self._readable, sock)
+
+    def _ended(self, number: int) -> None:
+        self._forget(number)
+        self._gone.set()
+
+    def _forget(self, number: int) -> None:
+        if number >= 0:
+            self._loop.remove_reader(number)
+            self._loop.remove_writer(number)
+
+    def _write_when_possible(self, sock: Any) -> None:
+        if self._current(sock):
+            self._loop.add_writer(sock.fileno(), self._writable, sock)
+
+    def _write_no_more(self, number: int) -> None:
+        if number >= 0:
+            self._loop.remove_writer(number)
+
+    def _readable(self, sock: Any) -> None:
+        """Read what is there: as long as messages come, up to a bound, so that others get their turn too."""
+        for _ in range(_MOST_AT_ONCE):
+            before = self._messages()
+            self._client.loop_read()
+            if not self._current(sock):
+                return
+            if self._messages() == before:
+                break
+        pending = getattr(sock, "pending", None)  # TLS may hold what the system no longer tells of
+        if pending is not None and pending():
+            self._loop.call_soon(self._readable, sock)
+
+    def _writable(self, sock: Any) -> None:
+        """Send what waits, acknowledgements of a burst in one packet."""
+        if _CORK is None:
+            self._client.loop_write()
+            return
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+        self._client.loop_write()
+        if self._current(sock):
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+
+
+def _number(sock: Any) -> int:
+    """The file descriptor; paho may name a socket that is gone: -1."""
+    return -1 if sock is None else int(sock.fileno())
