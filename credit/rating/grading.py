@@ -144,7 +144,7 @@ class Grading:
 
     def _previous(self, facts: Mapping[str, Any]) -> int | None:
         name = facts.get("previous")
-        if name is None or name in STATUS_TITLES:
+        if name is None or (type(name) is str and name in STATUS_TITLES):
             return None
         if type(name) is not str or name not in self._place:
             raise bad_fact("previous", f"{name!r} is no grade", f"one of {', '.join((*self._place, *STATUS_TITLES))}")

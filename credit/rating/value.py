@@ -207,7 +207,8 @@ def plain(number: Decimal) -> str:
     if isinstance(exponent, int) and exponent < -6:
         number = number.quantize(_MILLIONTH, ROUND_HALF_UP)
     text = f"{number:f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _text(number: Decimal | None) -> str | None:
