@@ -143,7 +143,7 @@ def _show(rating: Rating, language: str) -> None:
 
 def _row(line: Line, language: str) -> list[str]:
     points, most = ("–" if number is None else plain(number) for number in (line.points, line.max))
-    return [line.id, points, most, line.why.render(language)]
+    return [line.id, points, most, line.told(language)]
 
 
 def _cell(value: object) -> str:

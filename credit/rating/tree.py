@@ -69,7 +69,8 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
     section, key = leaf.fact[:-1], leaf.fact[-1]
     where, judge = ".".join(leaf.fact), leaf.rule.judge(leaf.max)
     id, most = leaf.id, leaf.max if sign > 0 else NOTHING
-    missing = Line(id, None, most, Text("{0}：{1}", "{0}: {1}", (leaf.title, NOT_APPLICABLE)))
+    title = leaf.title
+    missing = Line(id, None, most, NOT_APPLICABLE, "", title)
 
     def points_of(sheet: Sheet) -> Decimal | None:
         found = sheet.sections.get(section)
@@ -79,7 +80,7 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
             return None
         points, why = judge(raw, where)
         told = points if sign > 0 or points is None else -points
-        sheet.lines.append(Line(id, told, most, Text("{0}：{1}", "{0}: {1}", (leaf.title, why))))
+        sheet.lines.append(Line(id, told, most, why, "", title))
         return points
 
     return points_of
@@ -88,7 +89,6 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
 def _node(node: Node, *, depth: int) -> Points:
     directly = [(given, _leaf(given.leaf)) for given in node.given]
     from_parts = _adjusted(node, depth=depth) if node.parts else None
-    missing = Text("{0}：{1}", "{0}: {1}", (node.title, NOT_APPLICABLE))
 
     def points_of(sheet: Sheet) -> Decimal | None:
         there = [(given, judge) for given, judge in directly if _is_there(given, sheet)]
@@ -97,7 +97,7 @@ def _node(node: Node, *, depth: int) -> Points:
                 _scrutinize([*(other for _, other in there), *([from_parts] if from_parts else [])], sheet)
             return _required(node, judge(sheet), sheet)
         if from_parts is None:
-            sheet.lines.append(Line(node.id, None, node.max, missing))
+            sheet.lines.append(Line(node.id, None, node.max, NOT_APPLICABLE, "", node.title))
             return _required(node, None, sheet)
         sheet.fallbacks += [node.title for given in node.given if given.optional and _is_null(given, sheet)]
         return _required(node, from_parts(sheet), sheet)
@@ -154,7 +154,7 @@ def _adjusted(node: Node, *, depth: int) -> Points:
 def _tell(node: Node, points: Decimal | None, sheet: Sheet, at: int | None) -> None:
     """A line before those of its parts for a part of the score itself, a subtotal for a deeper node."""
     why = _LACKING if points is None else _SUM if node.sums else _RESCALED
-    line = Line(node.id, points, node.max, Text("{0}：{1}", "{0}: {1}", (node.title, why)))
+    line = Line(node.id, points, node.max, why, "", node.title)
     if at is None:
         sheet.subtotals.append(line)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from credit.scheme import Scheme
 
@@ -29,9 +29,8 @@ class Kind(StrEnum):
     """Points lost per violation: the file has codes and no ``rating`` block (``credit.rating.ledger_scheme``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A sentence in both languages.
+class Text(NamedTuple):
+    """A sentence in both languages; a tuple, since a hundred thousand ratings make millions of them.
 
     Attributes:
         zh: template of ``str.format``, written in code; or a finished sentence if there are no ``args``.
@@ -63,8 +62,7 @@ class Reason:
         return f"{self.code}{'' if self.code[-1].isdigit() else ':'} {self.text.render(language)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What one indicator, part or violation came to.
 
     Attributes:
@@ -73,6 +71,7 @@ class Line:
         max: most it can be; ``None`` = no limit.
         why: how the points came about.
         key: for a line about one of several facts of an id: which one.
+        title: words of the indicator or part, told before why.
     """
 
     id: str
@@ -80,6 +79,14 @@ class Line:
     max: Decimal | None
     why: Text
     key: str = ""
+    title: Text | None = None
+
+    def told(self, language: str = "zh") -> str:
+        """What it is about, and how the points came about."""
+        why = self.why.render(language)
+        if self.title is None:
+            return why
+        return f"{self.title.render(language)}{': ' if language == 'en' else '：'}{why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +136,7 @@ class Rating:
             "grade_zh": self.grade_title.render("zh"),
             "reasons": [reason.render(language) for reason in self.reasons],
             "lines": [
-                {"id": line.id, "points": _text(line.points), "max": _text(line.max), "why": line.why.render(language)}
+                {"id": line.id, "points": _text(line.points), "max": _text(line.max), "why": line.told(language)}
                 for line in self.lines
             ],
             "measures": as_wire(self.measures),
