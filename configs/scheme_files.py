@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from alerts.routing import WEBHOOK, WEBPUSH, Route
+from configs.degree_files import DegreeEntry, ThresholdEntry
 from configs.measure_files import MeasuresEntry
 from configs.quantities import GradeName
 from configs.rating_files import RatingEntry
@@ -50,6 +51,7 @@ class DeductionEntry(Strict):
     clocked: bool = True
     daily_limit: Annotated[int, Field(ge=1)] | None = None
     specificity: int = 0
+    degree: DegreeEntry | None = None
 
     def value(self, code: str) -> DeductionRule:
         """The domain value."""
@@ -69,6 +71,7 @@ class DeductionEntry(Strict):
             clocked=self.clocked,
             daily_limit=self.daily_limit,
             specificity=self.specificity,
+            degree=None if self.degree is None else self.degree.value(),
         )
 
 
@@ -85,6 +88,7 @@ class SchemeFile(Strict):
     history_days: Annotated[int, Field(ge=0, le=3650)] = 365
     group_caps: dict[Word, Points] = Field(default_factory=dict)
     rules: dict[Code, DeductionEntry] = Field(default_factory=dict)
+    thresholds: tuple[ThresholdEntry, ...] = ()
     rating: RatingEntry | None = None
     measures: dict[GradeName, MeasuresEntry] = Field(default_factory=dict)
 
@@ -121,6 +125,7 @@ class SchemeFile(Strict):
             overdue_share=self.overdue_share,
             history=timedelta(days=self.history_days),
             group_caps=MappingProxyType(dict(self.group_caps)),
+            thresholds=tuple(entry.value() for entry in self.thresholds),
         )
 
     def rated(self, content_hash: str) -> RatedScheme:

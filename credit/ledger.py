@@ -106,7 +106,7 @@ def propose(
     past = {d.id: d for d in history if _stands(d, warning, scheme, key) and d.id not in replaced}.values()
     month = month_of(warning.raised_at)
     overdue = base * scheme.overdue_share if rule.clocked and (on_time is False or warning.rectify_overdue) else NOTHING
-    leniency = _leniency(rule, circumstances, on_time=on_time is True and not warning.rectify_overdue)
+    leniency = leniency_for(rule, circumstances, on_time=on_time is True and not warning.rectify_overdue)
     entry = Deduction(
         id=deduction_id,
         key=key,
@@ -225,8 +225,14 @@ def rank_of(deduction: Deduction, scheme: Scheme) -> tuple[Decimal, int]:
     return Decimal(deduction.components.get("base", str(deduction.points))), specificity
 
 
-def _leniency(rule: DeductionRule, circumstances: Circumstances, *, on_time: bool) -> Leniency:
-    """First-violation leniency, or the virtue of having told it oneself (C.4, F.4)."""
+def leniency_for(rule: DeductionRule, circumstances: Circumstances, *, on_time: bool) -> Leniency:
+    """First-violation leniency, or the virtue of having told it oneself (C.4, F.4).
+
+    Args:
+        rule: of the violation.
+        circumstances: of the fact.
+        on_time: rectified within the limit; asked only where a limit runs.
+    """
     if rule.self_report_waives and circumstances.self_reported:
         return Leniency.ALWAYS
     if not rule.waivable or (rule.clocked and not on_time):

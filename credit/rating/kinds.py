@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from credit.rating.engine import TreeEngine
+from credit.rating.ledger_scheme import LedgerEngine
 from credit.rating.value import Engine, Kind, RatedScheme, Rating
 from domain.errors import ConfigurationError
 
-ENGINES: Final[Mapping[Kind, Callable[[RatedScheme], Engine]]] = {Kind.TREE: TreeEngine}
+ENGINES: Final[Mapping[Kind, Callable[[RatedScheme], Engine]]] = {Kind.TREE: TreeEngine, Kind.LEDGER: LedgerEngine}
 
 
 def compiled(scheme: RatedScheme) -> Engine:
