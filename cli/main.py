@@ -81,14 +81,20 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
 def run_log(
     data: Data = DEFAULT_DATA,
     config: Config = None,
-    port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 9092,
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 9092,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; beyond loopback clients must show DATA/secrets/log.")
+    ] = "127.0.0.1",
+    advertise: Annotated[
+        str | None, typer.Option("--advertise", help="Host name or address that clients are told to connect to.")
+    ] = None,
     metrics_port: MetricsPort = 0,
     metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """The embedded Kafka-protocol log."""
-    from cli.run_log import run
+    from cli.run_log import become
 
-    work(run(setting(data, config, metrics_port, metrics_host), port))
+    become(setting(data, config, metrics_port, metrics_host), port, host, advertise)
 
 
 @workers.command("gateway")
@@ -243,15 +249,26 @@ def broker_files(
 
 @app.command()
 def bench(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Only this figure; may be given again, or NAME,NAME.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A look within 90 seconds instead of a run for the record.")] = False,
     as_json: Json = False,
-    events: Annotated[int, typer.Option("--events", min=100, help="Weighings to push through.")] = 3000,
-    frames: Annotated[int, typer.Option("--frames", min=5, help="Frames to look at.")] = 30,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write the results into this page as well.")
+    ] = None,
+    kafka_jars: Annotated[
+        Path | None,
+        typer.Option("--kafka-jars", metavar="DIR", help="Apache Kafka's jars, for its baselines; or KITCHEN_BENCH_KAFKA_JARS."),
+    ] = None,
     model: Model = "default",
 ) -> None:
-    """Measure this machine: weighings from MQTT to SQL, frames to findings, beside a bare baseline."""
+    """Measure this machine, each figure beside a named baseline: gateway, casework, log, frames, push, pages, sweep, start."""
+    from cli.bench import Size
     from cli.bench import bench as measure
 
-    measure(events=events, frames=frames, model=model, as_json=as_json)
+    size = Size.QUICK if quick else Size.FULL
+    measure(only=only or (), size=size, model=model, kafka_jars=kafka_jars, as_json=as_json, markdown=markdown)
 
 
 @audit.command("verify")

@@ -16,6 +16,7 @@ from cli.datadir import kept_ports, port_is_free
 from cli.installation import Kind, Prepared, broker_users
 from cli.processes import Program
 from cli.readiness import answers, at_once, listens, shows
+from cli.run_log import log_command
 from configs.endpoints import VARIABLES, Endpoints
 from configs.secrets import read_secrets
 from devices.nats import NatsSettings, nats_binary, write_nats
@@ -143,7 +144,7 @@ def _outside_parts(builder: _Builder) -> None:
         builder.programs.append(
             Program(
                 name="log",
-                command=builder.kitchen("log", "--port", str(ports["kafka"]), metrics="log_metrics"),
+                command=log_command(builder.prepared.data.root, ports["kafka"], metrics=(LOOPBACK, ports["log_metrics"])),
                 ready=listens(LOOPBACK, ports["kafka"]),
                 address=builder.urls["kafka"],
             )

@@ -4,6 +4,7 @@ devices.yaml   device id → {password, key}    MQTT password and, where the dev
 users.yaml     login → argon2 hash            used once, to seed the database
 gateway        the gateway's own MQTT password
 gateway_client_id  the name of the gateway's session at the MQTT broker: whoever knows it can empty that session
+log            what clients of the embedded log must show where it listens beyond loopback
 vapid.pem      private key of Web Push (RFC 8292)
 """
 
@@ -133,12 +134,25 @@ def gateway_client_id(folder: Path) -> str:
     Raises:
         ConfigurationError: if it can neither be read nor made.
     """
-    path = folder / "gateway_client_id"
+    return _made_once(folder / "gateway_client_id", f"kgw{new_password(20)}")
+
+
+def log_secret(folder: Path) -> str:
+    """The secret of this installation's embedded log; made once.
+
+    Raises:
+        ConfigurationError: if it can neither be read nor made.
+    """
+    return _made_once(folder / "log", new_password(32))
+
+
+def _made_once(path: Path, text: str) -> str:
+    """What a file says, or the text given, which it says from now on."""
     try:
         if not path.exists():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = folder / f".{path.name}.{new_password()}"
-            write_secret(made, f"kgw{new_password(20)}\n")
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = path.with_name(f".{path.name}.{new_password()}")
+            write_secret(made, f"{text}\n")
             with suppress(FileExistsError):  # another process was quicker: its name counts
                 path.hardlink_to(made)
             made.unlink()

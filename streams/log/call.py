@@ -1,13 +1,14 @@
 """What a handler knows of the request beside its body, and what all handlers share.
 
-The rule to know: a handler is a coroutine from a request to an answer, both in the newest version served. It must do
-what changes the log *before* its first ``await``: requests of one connection are started in order, not awaited in order.
+The rule to know: a handler is a coroutine from a request to an answer, both in the newest version served (``Api.as_asked``
+apart). It must do what changes the log *before* its first ``await``: requests of one connection are started in order, not
+awaited in order.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,13 +22,32 @@ CLUSTER_ID: Final = "bright-kitchen"
 NO_TRANSACTIONS: Final = "transactions are not supported by the embedded log: use an idempotent producer, or Apache Kafka"
 
 
+class Peer:
+    """Who is at the other end of a connection; each connection is another one, and its end is theirs.
+
+    Attributes:
+        host: the address it came from.
+        authenticated: whether it may do more than say who it is.
+        exchange: the SASL exchange under way.
+        refused: whether it has shown a wrong secret.
+    """
+
+    __slots__ = ("authenticated", "exchange", "host", "refused")
+
+    def __init__(self, host: str = "", *, authenticated: bool = True) -> None:
+        self.host = host
+        self.authenticated = authenticated
+        self.exchange: Any = None
+        self.refused = False
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The circumstances of a request: version asked, client's name for itself, connection it came on."""
+    """The circumstances of a request: version asked, client's name for itself, who it came from."""
 
     version: int
     client_id: str
-    connection: Hashable
+    peer: Peer
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""FindCoordinator, the consumer group calls, OffsetCommit and OffsetFetch.
+"""FindCoordinator, the calls of members of consumer groups, OffsetCommit and OffsetFetch.
 
 The rule to know: this node coordinates every group. A commit is answered when it is on disk.
 """
@@ -6,41 +6,40 @@ The rule to know: this node coordinates every group. A commit is answered when i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from kio.schema.describe_groups.v4 import request as describe_request
-from kio.schema.describe_groups.v4 import response as describe_response
 from kio.schema.errors import ErrorCode
-from kio.schema.find_coordinator.v2 import request as find_request
 from kio.schema.find_coordinator.v2 import response as find_response
-from kio.schema.heartbeat.v2 import request as heartbeat_request
-from kio.schema.heartbeat.v2 import response as heartbeat_response
-from kio.schema.join_group.v4 import request as join_request
-from kio.schema.join_group.v4 import response as join_response
-from kio.schema.leave_group.v2 import request as leave_request
-from kio.schema.leave_group.v2 import response as leave_response
-from kio.schema.list_groups.v2 import request as list_request
-from kio.schema.list_groups.v2 import response as list_response
+from kio.schema.find_coordinator.v4 import response as find_many_response
+from kio.schema.heartbeat.v3 import request as heartbeat_request
+from kio.schema.heartbeat.v3 import response as heartbeat_response
+from kio.schema.join_group.v5 import request as join_request
+from kio.schema.join_group.v5 import response as join_response
+from kio.schema.leave_group.v3 import response as leave_response
 from kio.schema.offset_commit.v7 import request as commit_request
 from kio.schema.offset_commit.v7 import response as commit_response
 from kio.schema.offset_fetch.v5 import request as offset_request
 from kio.schema.offset_fetch.v5 import response as offset_response
-from kio.schema.sync_group.v2 import request as sync_request
-from kio.schema.sync_group.v2 import response as sync_response
-from kio.schema.types import GroupId, TopicName
+from kio.schema.sync_group.v3 import request as sync_request
+from kio.schema.sync_group.v3 import response as sync_response
+from kio.schema.types import TopicName
 from kio.static.primitive import i32, i64
+from kio.static.protocol import Entity
 
 from streams.log.call import NO_TRANSACTIONS, NODE_ID, Address, Call, Handler, counted
 from streams.log.catalog import Catalog
-from streams.log.coordinator import Coordinator
+from streams.log.coordinator import Coordinator, Speaker
 from streams.log.errors import Refused
-from streams.log.group import GroupState, Joining, Proposal
+from streams.log.group import Joining, Proposal
 from streams.log.metrics import Metrics
-from streams.log.offsets import Committed, OffsetJournal, Position
+from streams.log.offsets import Committed, Line, OffsetJournal, Position
 from streams.log.versions import NO_TIME
 
 MAX_NOTE_BYTES: Final = 4096
 _GROUP: Final = 0
+_BATCHED_FIND: Final = 4
+_BATCHED_LEAVE: Final = 3
+_ID_FIRST: Final = 4
 
 
 class GroupCalls:
@@ -52,6 +51,7 @@ class GroupCalls:
         journal: committed offsets.
         metrics: where refusals are counted.
         address: where clients are told to connect.
+        wall: seconds since 1970.
     """
 
     def __init__(
@@ -60,13 +60,16 @@ class GroupCalls:
         coordinator: Coordinator,
         journal: OffsetJournal,
         metrics: Metrics,
+        *,
         address: Callable[[], Address],
+        wall: Callable[[], float],
     ) -> None:
         self._catalog = catalog
         self._coordinator = coordinator
         self._journal = journal
         self._metrics = metrics
         self._address = address
+        self._wall = wall
 
     def handlers(self) -> Mapping[int, Handler]:
         """The calls by API key."""
@@ -78,17 +81,23 @@ class GroupCalls:
             12: self.heartbeat,
             13: self.leave,
             14: self.sync,
-            15: self.describe,
-            16: self.list,
         }
 
-    async def find(self, request: find_request.FindCoordinatorRequest, _: Call) -> find_response.FindCoordinatorResponse:
-        """Name this node; refuse to coordinate transactions."""
+    async def find(self, request: Any, call: Call) -> Entity:
+        """Name this node, for one group or (version 4, KIP-699) several; refuse to coordinate transactions."""
         code, message = ErrorCode.none, None
-        if request.key_type != _GROUP:
+        if getattr(request, "key_type", _GROUP) != _GROUP:
             code = counted(self._metrics.refusals, ErrorCode.transactional_id_authorization_failed)
             message = NO_TRANSACTIONS
         address = self._address()
+        if call.version >= _BATCHED_FIND:
+            coordinators = tuple(
+                find_many_response.Coordinator(
+                    key=key, node_id=NODE_ID, host=address.host, port=address.wire_port, error_code=code, error_message=message
+                )
+                for key in request.coordinator_keys
+            )
+            return find_many_response.FindCoordinatorResponse(throttle_time=NO_TIME, coordinators=coordinators)
         return find_response.FindCoordinatorResponse(
             throttle_time=NO_TIME,
             error_code=code,
@@ -109,8 +118,10 @@ class GroupCalls:
             rebalance_s if rebalance_s >= 0 else session_s,
             request.protocol_type,
             tuple(Proposal(each.name, each.metadata) for each in request.protocols),
+            request.group_instance_id,
+            call.peer.host,
         )
-        joined = await self._coordinator.join(request.group_id, terms, call.connection)
+        joined = await self._coordinator.join(request.group_id, terms, call.peer, id_first=call.version >= _ID_FIRST)
         return join_response.JoinGroupResponse(
             throttle_time=NO_TIME,
             error_code=counted(self._metrics.refusals, joined.error),
@@ -119,19 +130,18 @@ class GroupCalls:
             leader=joined.leader,
             member_id=joined.member_id,
             members=tuple(
-                join_response.JoinGroupResponseMember(member_id=each.name, metadata=each.metadata) for each in joined.members
+                join_response.JoinGroupResponseMember(
+                    member_id=each.member_id, group_instance_id=each.instance_id, metadata=each.metadata
+                )
+                for each in joined.members
             ),
         )
 
     async def sync(self, request: sync_request.SyncGroupRequest, call: Call) -> sync_response.SyncGroupResponse:
         """Give or fetch the assignment; a follower's answer waits for the leader."""
-        synced = await self._coordinator.sync(
-            request.group_id,
-            request.member_id,
-            request.generation_id,
-            {each.member_id: each.assignment for each in request.assignments},
-            call.connection,
-        )
+        speaker = Speaker(request.group_id, request.member_id, call.peer, request.group_instance_id)
+        assignments = {each.member_id: each.assignment for each in request.assignments}
+        synced = await self._coordinator.sync(speaker, request.generation_id, assignments)
         return sync_response.SyncGroupResponse(
             throttle_time=NO_TIME,
             error_code=counted(self._metrics.refusals, synced.error),
@@ -140,26 +150,43 @@ class GroupCalls:
 
     async def heartbeat(self, request: heartbeat_request.HeartbeatRequest, call: Call) -> heartbeat_response.HeartbeatResponse:
         """Note a sign of life."""
-        code = self._coordinator.heartbeat(request.group_id, request.member_id, request.generation_id, call.connection)
+        speaker = Speaker(request.group_id, request.member_id, call.peer, request.group_instance_id)
+        code = self._coordinator.heartbeat(speaker, request.generation_id)
         return heartbeat_response.HeartbeatResponse(throttle_time=NO_TIME, error_code=counted(self._metrics.refusals, code))
 
-    async def leave(self, request: leave_request.LeaveGroupRequest, _: Call) -> leave_response.LeaveGroupResponse:
-        """Take a member out."""
-        code = self._coordinator.leave(request.group_id, request.member_id)
-        return leave_response.LeaveGroupResponse(throttle_time=NO_TIME, error_code=counted(self._metrics.refusals, code))
+    async def leave(self, request: Any, call: Call) -> leave_response.LeaveGroupResponse:
+        """Take a member out, or (version 3, KIP-345) several, by member id or instance id."""
+        if call.version < _BATCHED_LEAVE:
+            code = counted(self._metrics.refusals, self._coordinator.leave(request.group_id, request.member_id))
+            return leave_response.LeaveGroupResponse(throttle_time=NO_TIME, error_code=code, members=())
+        members = tuple(
+            leave_response.MemberResponse(
+                member_id=each.member_id,
+                group_instance_id=each.group_instance_id,
+                error_code=counted(
+                    self._metrics.refusals,
+                    self._coordinator.leave(request.group_id, each.member_id, each.group_instance_id),
+                ),
+            )
+            for each in request.members
+        )
+        return leave_response.LeaveGroupResponse(throttle_time=NO_TIME, error_code=ErrorCode.none, members=members)
 
     async def commit(self, request: commit_request.OffsetCommitRequest, _: Call) -> commit_response.OffsetCommitResponse:
         """Commit offsets; answered when they are on disk."""
-        allowed = self._coordinator.may_commit(request.group_id, request.member_id, request.generation_id_or_member_epoch)
+        allowed = self._coordinator.may_commit(
+            request.group_id, request.member_id, request.generation_id_or_member_epoch, request.group_instance_id
+        )
         codes: dict[tuple[str, int], ErrorCode] = {}
-        entries: list[tuple[Position, Committed]] = []
+        entries: list[Line] = []
+        now = int(self._wall())
         for topic in request.topics:
             for each in topic.partitions:
                 code = allowed if allowed is not ErrorCode.none else self._commit_error(topic.name, each)
                 codes[topic.name, each.partition_index] = code
                 if code is ErrorCode.none:
                     position = Position(request.group_id, topic.name, each.partition_index)
-                    entries.append((position, Committed(each.committed_offset, each.committed_metadata or "")))
+                    entries.append((position, Committed(each.committed_offset, each.committed_metadata or "", now)))
         failed = False
         if entries:
             try:
@@ -205,26 +232,6 @@ class GroupCalls:
             ),
         )
 
-    async def list(self, _request: list_request.ListGroupsRequest, _: Call) -> list_response.ListGroupsResponse:
-        """List the groups that have members or committed offsets."""
-        kinds = dict.fromkeys(self._journal.groups(), "consumer")
-        kinds.update({group.name: group.protocol_type for group in self._coordinator.groups()})
-        return list_response.ListGroupsResponse(
-            throttle_time=NO_TIME,
-            error_code=ErrorCode.none,
-            groups=tuple(
-                list_response.ListedGroup(group_id=GroupId(name), protocol_type=kind) for name, kind in sorted(kinds.items())
-            ),
-        )
-
-    async def describe(
-        self, request: describe_request.DescribeGroupsRequest, _: Call
-    ) -> describe_response.DescribeGroupsResponse:
-        """Show state and members of groups."""
-        return describe_response.DescribeGroupsResponse(
-            throttle_time=NO_TIME, groups=tuple(self._described(name) for name in request.groups)
-        )
-
     def _commit_error(self, topic: str, each: commit_request.OffsetCommitRequestPartition) -> ErrorCode:
         try:
             self._catalog.partition(topic, each.partition_index)
@@ -243,34 +250,4 @@ class GroupCalls:
             committed_offset=i64(committed.offset),
             metadata=committed.note,
             error_code=ErrorCode.none,
-        )
-
-    def _described(self, name: GroupId) -> describe_response.DescribedGroup:
-        group = self._coordinator.get(name)
-        if group is None:
-            known = name in self._journal.groups()
-            return describe_response.DescribedGroup(
-                error_code=ErrorCode.none,
-                group_id=name,
-                group_state=GroupState.EMPTY if known else "Dead",
-                protocol_type="consumer" if known else "",
-                protocol_data="",
-                members=(),
-            )
-        return describe_response.DescribedGroup(
-            error_code=ErrorCode.none,
-            group_id=name,
-            group_state=group.state,
-            protocol_type=group.protocol_type,
-            protocol_data=group.protocol,
-            members=tuple(
-                describe_response.DescribedGroupMember(
-                    member_id=member_id,
-                    client_id=member.terms.client_id,
-                    client_host="/127.0.0.1",
-                    member_metadata=dict(member.terms.proposals).get(group.protocol, b""),
-                    member_assignment=member.assignment,
-                )
-                for member_id, member in group.members.items()
-            ),
         )

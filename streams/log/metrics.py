@@ -1,33 +1,84 @@
-"""What the log counts, and how Prometheus reads it.
+"""What the log counts.
 
-The rule to know: counting is plain addition on ``Metrics``; prometheus_client sees the values only when somebody
-scrapes, through ``LogCollector``. Names are ``kitchen_log_…``.
+The rule to know: counting is plain addition on ``Metrics``, and every label that may come is there at zero from the start.
+``streams.log.exposition`` shows it to Prometheus under ``kitchen_log_…``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from streams.log.apis import APIS
 
-_GAUGES = frozenset({"connections", "topics", "partitions", "segments", "stored_bytes", "failed_partitions"})
+GAUGES = frozenset(
+    {
+        "connections",
+        "topics",
+        "partitions",
+        "segments",
+        "stored_bytes",
+        "failed_partitions",
+        "groups",
+        "group_members",
+    }
+)
+"""What may go down again; everything else only grows."""
+
+LABELS = {"requests": ("api", "result"), "refusals": ("error",), "connections_ended": ("reason",)}
+"""Label names of what is counted by label."""
+
+RESULTS = ("answered", "malformed", "failed", "abandoned")
+REASONS = ("client", "malformed", "unauthenticated", "slow_request", "slow_reader", "idle", "failed", "stopped")
+REFUSALS = (
+    "corrupt_message",
+    "fenced_instance_id",
+    "group_id_not_found",
+    "group_max_size_reached",
+    "illegal_generation",
+    "illegal_sasl_state",
+    "inconsistent_group_protocol",
+    "invalid_config",
+    "invalid_partitions",
+    "invalid_producer_epoch",
+    "invalid_record",
+    "invalid_request",
+    "invalid_topic_exception",
+    "kafka_storage_error",
+    "member_id_required",
+    "message_too_large",
+    "non_empty_group",
+    "offset_out_of_range",
+    "out_of_order_sequence_number",
+    "rebalance_in_progress",
+    "sasl_authentication_failed",
+    "topic_already_exists",
+    "transactional_id_authorization_failed",
+    "unknown_member_id",
+    "unknown_topic_or_partition",
+    "unsupported_sasl_mechanism",
+)
+"""The refusals that are shown before they happen; a rarer one appears when it comes."""
+
+
+def _requests() -> Counter[tuple[str, str]]:
+    return Counter({(api.name, result): 0 for api in APIS.values() for result in RESULTS})
 
 
 @dataclass(slots=True)
 class Metrics:
-    """Counts since the log was started; those in ``_GAUGES`` are current values."""
+    """Counts since the log was started; those in ``GAUGES`` are current values."""
 
     connections: int = 0
     topics: int = 0
     partitions: int = 0
     connections_opened: int = 0
     connections_refused: int = 0
-    requests: Counter[str] = field(default_factory=Counter)
-    """Requests by API name."""
-    refusals: Counter[str] = field(default_factory=Counter)
+    connections_ended: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
+    """Connections by why they ended."""
+    requests: Counter[tuple[str, str]] = field(default_factory=_requests)
+    """Requests by API name and what became of them."""
+    refusals: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REFUSALS, 0)))
     """Refused requests or partitions of requests, by Kafka error name."""
     malformed_requests: int = 0
     failed_requests: int = 0
@@ -58,29 +109,8 @@ class Metrics:
     damaged_ranges: int = 0
     damaged_bytes: int = 0
     expired_producers: int = 0
+    groups: int = 0
+    group_members: int = 0
     rebalances: int = 0
     expired_members: int = 0
     committed_offsets: int = 0
-
-
-class LogCollector(Collector):
-    """Shows a log's metrics to a prometheus_client registry."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield every value under its name."""
-        for each in fields(self._metrics):
-            value = getattr(self._metrics, each.name)
-            name = f"kitchen_log_{each.name}"
-            help_text = f"Embedded log: {each.name.replace('_', ' ')}"
-            if isinstance(value, Counter):
-                family = CounterMetricFamily(name, help_text, labels=["api" if each.name == "requests" else "error"])
-                for label, count in sorted(value.items()):
-                    family.add_metric([label], count)
-                yield family
-            elif each.name in _GAUGES:
-                yield GaugeMetricFamily(name, help_text, value=value)
-            else:
-                yield CounterMetricFamily(name, help_text, value=value)

@@ -1,7 +1,11 @@
-"""Where each consumer group has read to, kept on disk.
+"""Where each consumer group has read to, and what must be remembered of the group itself, kept on disk.
 
 The rule to know: a commit counts, for readers too, once it is synced. All file work happens in the executor: a
 commit is a line in memory until the next sync writes everything that has come together.
+
+A line is JSON behind its length and CRC: ``[group, topic, partition, offset, note, committed_at]`` (files of earlier versions
+have no time), ``{"group": …}`` for a group as ``snapshot`` has it, ``{"ended": group}`` when it is worth keeping no more,
+``{"forget": group}`` with its commits.
 """
 
 from __future__ import annotations
@@ -9,17 +13,18 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 from crc32c import crc32c
 
 from streams.log.commit import GroupCommit
+from streams.log.durable import replace_file, sync_directory
 from streams.log.metrics import Metrics
-from streams.log.segment import replace_file, sync_directory
 
 logger = structlog.get_logger(__name__)
 
@@ -36,10 +41,15 @@ class Position(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """A committed offset and the client's note; an offset of -1 takes the commit back."""
+    """A committed offset, the client's note and when it came (seconds since 1970); an offset of -1 takes the commit back."""
 
     offset: int
     note: str
+    at: int = 0
+
+
+Line = tuple[Position, Committed] | dict[str, Any]
+"""One thing the journal says: a commit, a group, or a group forgotten."""
 
 
 class OffsetJournal:
@@ -54,28 +64,37 @@ class OffsetJournal:
     def __init__(self, path: Path, executor: Executor, metrics: Metrics) -> None:
         self._path = path
         self._metrics = metrics
-        self._committed: dict[Position, Committed] = {}
-        self._arrived: list[tuple[Position, Committed]] = []
-        self._written: list[tuple[Position, Committed]] = []
+        self._committed: dict[str, dict[Position, Committed]] = {}
+        self._kept: dict[str, dict[str, Any]] = {}
+        self._arrived: list[Line] = []
+        self._written: list[Line] = []
         self._failure: str | None = None
         self._read()
-        self._descriptor, self._size = self._rewrite(self._committed)
+        self._descriptor, self._size = self._rewrite(self._everything())
         self._commit = GroupCommit(self._begin, executor, self._end)
 
     def __getitem__(self, position: Position) -> Committed:
         """The last durable commit, offset -1 if there is none."""
-        return self._committed.get(position, Committed(-1, ""))
+        return self._committed.get(position.group, {}).get(position, Committed(-1, ""))
 
-    def of_group(self, group: str) -> Iterator[Position]:
-        """Every partition a group has committed."""
-        return (position for position in self._committed if position.group == group)
+    def of_group(self, group: str) -> Mapping[Position, Committed]:
+        """Everything a group has committed."""
+        return self._committed.get(group, {})
 
     def groups(self) -> set[str]:
-        """Groups that have committed anything."""
-        return {position.group for position in self._committed}
+        """Groups that have committed anything or are remembered for their generation."""
+        return self._committed.keys() | self._kept.keys()
 
-    async def commit(self, entries: Iterable[tuple[Position, Committed]]) -> None:
-        """Record commits and wait until they are on disk.
+    def knows(self, group: str) -> bool:
+        """Whether anything is kept of a group."""
+        return group in self._committed or group in self._kept
+
+    def kept(self, group: str) -> dict[str, Any] | None:
+        """A group as ``snapshot.taken`` made it, or None."""
+        return self._kept.get(group)
+
+    async def commit(self, entries: Iterable[Line]) -> None:
+        """Record commits and groups and wait until they are on disk.
 
         Raises:
             OSError: they may not be; the journal takes no more until a restart.
@@ -85,9 +104,18 @@ class OffsetJournal:
 
     async def forget_topic(self, topic: str) -> None:
         """Take back every commit for a topic that was deleted."""
-        gone = [(position, Committed(-1, "")) for position in self._committed if position.topic == topic]
+        await self.take_back([each for known in self._committed.values() for each in known if each.topic == topic])
+
+    async def take_back(self, positions: Iterable[Position]) -> None:
+        """Take commits back."""
+        gone: list[Line] = [(position, Committed(-1, "")) for position in positions]
         if gone:
             await self.commit(gone)
+
+    async def forget_group(self, group: str) -> None:
+        """Take back everything a group has committed, and the group."""
+        if self.knows(group):
+            await self.commit([{"forget": group}])
 
     async def close(self) -> None:
         """Wait for a sync under way, then close the file."""
@@ -99,29 +127,45 @@ class OffsetJournal:
             content = self._path.read_bytes()
         except FileNotFoundError:
             return
-        position = 0
+        position, now = 0, int(time.time())
         while position + _ENTRY.size <= len(content):
             length, checksum = _ENTRY.unpack_from(content, position)
             line = content[position + _ENTRY.size : position + _ENTRY.size + length]
             if len(line) < length or crc32c(line) != checksum:
                 break
-            group, topic, partition, offset, note = json.loads(line)
-            self._apply([(Position(group, topic, partition), Committed(offset, note))])
+            self._apply([_decoded(line, now)])
             position += _ENTRY.size + length
         if position < len(content):
             self._metrics.recovered_cut_bytes += len(content) - position
             logger.warning("offset journal tail cut", file=str(self._path), cut_bytes=len(content) - position)
 
-    def _apply(self, entries: Iterable[tuple[Position, Committed]]) -> None:
-        for position, committed in entries:
-            if committed.offset < 0:
-                self._committed.pop(position, None)
-            else:
-                self._committed[position] = committed
+    def _apply(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            if isinstance(line, dict):
+                self._apply_group(line)
+                continue
+            position, committed = line
+            known = self._committed.setdefault(position.group, {})
+            if committed.offset >= 0:
+                known[position] = committed
+                continue
+            known.pop(position, None)
+            if not known:
+                del self._committed[position.group]
 
-    def _rewrite(self, state: dict[Position, Committed]) -> tuple[int, int]:
+    def _apply_group(self, line: dict[str, Any]) -> None:
+        if "group" in line:
+            self._kept[line["group"]] = line
+        else:
+            self._kept.pop(line.get("ended") or line.get("forget", ""), None)
+            self._committed.pop(line.get("forget", ""), None)
+
+    def _everything(self) -> list[Line]:
+        return [*self._kept.values(), *(each for known in self._committed.values() for each in known.items())]
+
+    def _rewrite(self, lines: list[Line]) -> tuple[int, int]:
         """Write only what is in force; returns the new file's descriptor and size."""
-        content = _encoded(state.items())
+        content = _encoded(lines)
         replace_file(self._path, content)
         sync_directory(self._path.parent)
         return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), len(content)
@@ -129,7 +173,7 @@ class OffsetJournal:
     def _begin(self) -> Callable[[], None]:
         self._written, self._arrived = self._arrived, []
         written, failure = self._written, self._failure
-        state = dict(self._committed) if self._size > _REWRITE_BYTES else None
+        state = self._everything() if self._size > _REWRITE_BYTES else None
 
         def sync() -> None:
             if failure is not None:
@@ -148,7 +192,7 @@ class OffsetJournal:
     def _end(self, problem: BaseException | None) -> None:
         if problem is None:
             self._apply(self._written)
-            self._metrics.committed_offsets += len(self._written)
+            self._metrics.committed_offsets += sum(1 for line in self._written if not isinstance(line, dict))
         else:
             self._metrics.sync_failures += 1
             self._failure = f"a sync of {self._path} failed ({problem}); restart the log once the disk is sound"
@@ -156,9 +200,18 @@ class OffsetJournal:
         self._written = []
 
 
-def _encoded(entries: Iterable[tuple[Position, Committed]]) -> bytes:
+def _decoded(line: bytes, now: int) -> Line:
+    content = json.loads(line)
+    if isinstance(content, dict):
+        return content
+    group, topic, partition, offset, note, *at = content
+    return Position(group, topic, partition), Committed(offset, note, at[0] if at else now)
+
+
+def _encoded(lines: Iterable[Line]) -> bytes:
     out = bytearray()
-    for position, committed in entries:
-        line = json.dumps([*position, *committed], ensure_ascii=False, separators=(",", ":")).encode()
+    for each in lines:
+        plain = each if isinstance(each, dict) else [*each[0], *each[1]]
+        line = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
         out += _ENTRY.pack(len(line), crc32c(line)) + line
     return bytes(out)

@@ -1,4 +1,4 @@
-"""Produce, Fetch, ListOffsets and InitProducerId.
+"""Produce, Fetch and InitProducerId.
 
 The rule to know: a produce answer waits for the sync of a durable topic, a fetch answer waits for records; neither
 holds up any other connection.
@@ -17,8 +17,6 @@ from kio.schema.fetch.v11 import request as fetch_request
 from kio.schema.fetch.v11 import response as fetch_response
 from kio.schema.init_producer_id.v1 import request as producer_id_request
 from kio.schema.init_producer_id.v1 import response as producer_id_response
-from kio.schema.list_offsets.v5 import request as offsets_request
-from kio.schema.list_offsets.v5 import response as offsets_response
 from kio.schema.produce.v8 import request as produce_request
 from kio.schema.produce.v8 import response as produce_response
 from kio.schema.types import ProducerId, TopicName
@@ -33,8 +31,6 @@ from streams.log.versions import NO_TIME
 
 MAX_FETCH_BYTES: Final = 16 * 1024 * 1024
 MAX_FETCH_WAIT_S: Final = 30.0
-_LATEST: Final = -1
-_EARLIEST: Final = -2
 _ACKS: Final = (-1, 0, 1)
 
 
@@ -62,7 +58,7 @@ class RecordCalls:
 
     def handlers(self) -> Mapping[int, Handler]:
         """The calls by API key."""
-        return {0: self.produce, 1: self.fetch, 2: self.list_offsets, 22: self.init_producer_id}
+        return {0: self.produce, 1: self.fetch, 22: self.init_producer_id}
 
     async def produce(self, request: produce_request.ProduceRequest, _: Call) -> produce_response.ProduceResponse | None:
         """Append one batch per partition; answer when all are as safe as their topics promise."""
@@ -110,19 +106,6 @@ class RecordCalls:
                 partition.watchers.discard(arrival)
         self._metrics.fetched_bytes += size
         return fetch_response.FetchResponse(throttle_time=NO_TIME, error_code=ErrorCode.none, responses=topics)
-
-    async def list_offsets(self, request: offsets_request.ListOffsetsRequest, _: Call) -> offsets_response.ListOffsetsResponse:
-        """Find the earliest, the latest, or the first offset since a time."""
-        return offsets_response.ListOffsetsResponse(
-            throttle_time=NO_TIME,
-            topics=tuple(
-                offsets_response.ListOffsetsTopicResponse(
-                    name=topic.name,
-                    partitions=tuple(self._found(topic.name, each) for each in topic.partitions),
-                )
-                for topic in request.topics
-            ),
-        )
 
     async def init_producer_id(
         self, request: producer_id_request.InitProducerIdRequest, _: Call
@@ -226,29 +209,6 @@ class RecordCalls:
             log_start_offset=i64(start),
             aborted_transactions=None,
             records=Records(records),
-        )
-
-    def _found(
-        self, topic: TopicName, each: offsets_request.ListOffsetsPartition
-    ) -> offsets_response.ListOffsetsPartitionResponse:
-        code, offset, timestamp = ErrorCode.none, -1, -1
-        try:
-            partition = self._catalog.partition(topic, each.partition_index)
-            if each.timestamp == _LATEST:
-                offset = partition.high_watermark
-            elif each.timestamp == _EARLIEST:
-                offset = partition.start_offset
-            elif each.timestamp >= 0:
-                offset, timestamp = partition.offset_since(each.timestamp) or (-1, -1)
-            else:
-                code = ErrorCode.invalid_request
-        except Refused as refusal:
-            code = refusal.code
-        return offsets_response.ListOffsetsPartitionResponse(
-            partition_index=each.partition_index,
-            error_code=counted(self._metrics.refusals, code),
-            timestamp=i64(timestamp),
-            offset=i64(offset),
         )
 
 

@@ -1,32 +1,27 @@
-"""Connections: frames in, answers out, in the order of the requests.
+"""The listening socket and its connections.
 
-The rule to know: every request is started as soon as it is read, so a held fetch does not stop the produce behind it;
-but answers leave in order, and no more than a few may be owed before reading stops. Whatever a peer sends, the worst
-that happens is that its connection is closed.
+The rule to know: whoever keeps the log waiting too long, with half a request, an answer not taken, or nothing at all, is
+disconnected by one look at all connections every second.
 """
 
 from __future__ import annotations
 
 import asyncio
-import struct
+import socket
 from collections.abc import Mapping
 from typing import Final
 
 import structlog
-from kio.static.protocol import Entity
 
-from streams.log.call import Call, Handler
+from streams.log.call import Handler, Peer
+from streams.log.connection import Connection, End, Parts
 from streams.log.coordinator import Coordinator
-from streams.log.errors import WireError
+from streams.log.limits import Limits, Room
 from streams.log.metrics import Metrics
-from streams.log.wire import API_VERSIONS, Request, api_versions_answer, decoded, encoded
 
 logger = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS: Final = 512
-ANSWERS_OWED: Final = 16
-_LENGTH: Final = struct.Struct(">i")
-_READ_AHEAD_BYTES: Final = 1024 * 1024
+_READ_AHEAD_BYTES: Final = 64 * 1024
 
 
 class Server:
@@ -36,26 +31,34 @@ class Server:
         handlers: by API key.
         coordinator: told when a connection ends.
         metrics: where connections, requests and bytes are counted.
-        max_request_bytes: a frame larger than this is not read.
+        limits: what is held for clients.
+        secret: whether a client must authenticate.
     """
 
     def __init__(
-        self, handlers: Mapping[int, Handler], coordinator: Coordinator, metrics: Metrics, *, max_request_bytes: int
+        self, handlers: Mapping[int, Handler], coordinator: Coordinator, metrics: Metrics, limits: Limits, *, secret: bool
     ) -> None:
-        self._handlers = handlers
+        clock = asyncio.get_running_loop().time
+        self._parts = Parts(handlers, metrics, limits, Room(limits.requests_bytes), Room(limits.answers_bytes), clock)
         self._coordinator = coordinator
         self._metrics = metrics
-        self._max_request_bytes = max_request_bytes
-        self._connections: set[asyncio.Task[None]] = set()
+        self._limits = limits
+        self._secret = secret
+        self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._overdue: dict[asyncio.Task[None], End] = {}
         self._server: asyncio.Server | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (the one given, or a free one for 0)."""
         self._server = await asyncio.start_server(self._accept, host, port, limit=_READ_AHEAD_BYTES)
+        self._looking = asyncio.create_task(self._look())
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Stop listening and end every connection."""
+        if self._looking is not None:
+            self._looking.cancel()
         if self._server is not None:
             self._server.close()
         for connection in self._connections:
@@ -64,82 +67,43 @@ class Server:
             await asyncio.wait(self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= MAX_CONNECTIONS:
+        peer = Peer(str((writer.get_extra_info("peername") or ("",))[0]), authenticated=not self._secret)
+        if len(self._connections) >= self._limits.connections:
             self._metrics.connections_refused += 1
-            logger.warning("connection refused", peer=_peer(writer), reason=f"{MAX_CONNECTIONS} are open")
+            logger.warning("connection refused", peer=peer.host, reason=f"{self._limits.connections} are open")
             writer.transport.abort()
             return
-        connection = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection = Connection(reader, writer, peer, self._parts)
+        task = asyncio.create_task(self._serve(connection))
+        self._connections[task] = connection
+        task.add_done_callback(self._ended)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection from beginning to end."""
+    async def _serve(self, connection: Connection) -> None:
         self._metrics.connections += 1
         self._metrics.connections_opened += 1
-        owed: asyncio.Queue[asyncio.Task[bytes | None]] = asyncio.Queue(ANSWERS_OWED)
-        reading = asyncio.create_task(self._read(reader, owed, connection=writer))
-        writing = asyncio.create_task(self._write(owed, writer))
+        end = End.STOPPED
         try:
-            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
-            ended = reading if reading.done() else writing
-            problem = ended.exception()
-            if isinstance(problem, WireError):
-                self._metrics.malformed_requests += 1
-                logger.warning("connection closed", peer=_peer(writer), reason=str(problem))
-            elif problem is not None and not isinstance(problem, (ConnectionError, asyncio.IncompleteReadError)):
-                self._metrics.failed_requests += 1
-                logger.error("connection closed", peer=_peer(writer), reason="the log failed", exc_info=problem)
+            end = await connection.run()
         finally:
+            task = asyncio.current_task()
+            assert task is not None
             self._metrics.connections -= 1
-            self._coordinator.connection_lost(writer)
-            unanswered = [owed.get_nowait() for _ in range(owed.qsize())]
-            for task in (reading, writing, *unanswered):
-                task.cancel()
-            await asyncio.gather(reading, writing, *unanswered, return_exceptions=True)
-            writer.transport.abort()
+            self._metrics.connections_ended[self._overdue.pop(task, end)] += 1
+            self._coordinator.connection_lost(connection.peer)
 
-    async def _read(
-        self,
-        reader: asyncio.StreamReader,
-        owed: asyncio.Queue[asyncio.Task[bytes | None]],
-        *,
-        connection: asyncio.StreamWriter,
-    ) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task, None)
+        self._overdue.pop(task, None)
+
+    async def _look(self) -> None:
+        """End the connections that keep the log waiting."""
         while True:
-            (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-            if not 0 < length <= self._max_request_bytes:
-                raise WireError(f"a request of {length} bytes; at most {self._max_request_bytes} are read")
-            request = decoded(await reader.readexactly(length))
-            self._metrics.requests[request.api.name] += 1
-            self._metrics.received_bytes += length + _LENGTH.size
-            task = asyncio.create_task(self._answer(request, connection))
-            try:
-                await owed.put(task)
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-
-    async def _write(self, owed: asyncio.Queue[asyncio.Task[bytes | None]], writer: asyncio.StreamWriter) -> None:
-        while True:
-            task = await owed.get()
-            try:
-                answer = await task
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-            if answer is not None:
-                writer.write(answer)
-                self._metrics.sent_bytes += len(answer)
-                await writer.drain()
-
-    async def _answer(self, request: Request, connection: asyncio.StreamWriter) -> bytes | None:
-        if request.api.key == API_VERSIONS:
-            return api_versions_answer(request)
-        call = Call(request.version, request.client_id, connection)
-        answer: Entity | None = await self._handlers[request.api.key](request.body, call)
-        return None if answer is None else encoded(request, answer)
-
-
-def _peer(writer: asyncio.StreamWriter) -> str:
-    return str(writer.get_extra_info("peername"))
+            await asyncio.sleep(self._limits.look_every_s)
+            now = self._parts.clock()
+            for task, connection in list(self._connections.items()):
+                end = connection.overdue(now)
+                if end is not None and task not in self._overdue:
+                    logger.warning("connection closed", peer=connection.peer.host, reason=str(end))
+                    self._overdue[task] = end
+                    task.cancel()

@@ -1,19 +1,20 @@
-"""Bytes to requests and answers to bytes, on kio's schemas, and the table of what this log speaks.
+"""Bytes to requests and answers to bytes, on kio's schemas.
 
-The rule to know: requests arrive here in any supported version and leave as the newest; answers are written by the
-rest of the log in the newest and leave in the version that was asked. Only versions with the plain (not "flexible")
-encoding are offered, ApiVersions 3 apart; clients settle on what the table says.
+The rule to know: requests arrive here in any version served and leave as the newest; answers are written by the rest of
+the log in the newest and leave in the version that was asked. Calls whose fields were *rearranged* between versions
+(``Api.as_asked``) are handed over as they came. Clients settle on what the table of ``streams.log.apis`` says.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, cast
+from importlib import import_module
+from typing import Final, cast
 
-from kio.index import load_request_schema, load_response_schema
 from kio.schema.api_versions.v3 import response as api_versions
 from kio.schema.errors import ErrorCode
 from kio.serial import entity_reader, entity_writer
@@ -21,52 +22,16 @@ from kio.serial.errors import SerialError
 from kio.static.primitive import i16
 from kio.static.protocol import Entity
 
+from streams.log.apis import API_VERSIONS, APIS, Api
 from streams.log.errors import WireError
+from streams.log.outline import judge, past_tags
 from streams.log.versions import NO_TIME, reshaped
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """One call of the protocol: its key, Kafka's name for it, and the versions served."""
-
-    key: int
-    name: str
-    oldest: int
-    newest: int
-
-
-API_VERSIONS: Final = 18
-PRODUCE: Final = 0
-
-APIS: Final = {
-    api.key: api
-    for api in (
-        Api(PRODUCE, "Produce", 3, 8),
-        Api(1, "Fetch", 4, 11),
-        Api(2, "ListOffsets", 1, 5),
-        Api(3, "Metadata", 0, 8),
-        Api(8, "OffsetCommit", 2, 7),
-        Api(9, "OffsetFetch", 1, 5),
-        Api(10, "FindCoordinator", 0, 2),
-        Api(11, "JoinGroup", 0, 4),
-        Api(12, "Heartbeat", 0, 2),
-        Api(13, "LeaveGroup", 0, 2),
-        Api(14, "SyncGroup", 0, 2),
-        Api(15, "DescribeGroups", 0, 4),
-        Api(16, "ListGroups", 0, 2),
-        Api(API_VERSIONS, "ApiVersions", 0, 3),
-        Api(19, "CreateTopics", 2, 4),
-        Api(20, "DeleteTopics", 1, 3),
-        Api(22, "InitProducerId", 0, 1),
-        Api(32, "DescribeConfigs", 1, 2),
-    )
-}
-"""Everything served, by API key. Versions with group instance ids (static membership) are not."""
 
 _FIXED: Final = struct.Struct(">hhi")
 _SHORT: Final = struct.Struct(">h")
 _LENGTH: Final = struct.Struct(">i")
-_CANNOT_DECODE = (SerialError, ValueError, KeyError, IndexError, OverflowError, TypeError)
+_NO_TAGS: Final = b"\0"
+_CANNOT_DECODE = (SerialError, ValueError, KeyError, IndexError, OverflowError, TypeError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +53,20 @@ class Request:
     body: Entity | None
 
 
+def admitted(key: int, version: int) -> Api:
+    """The call that the first four bytes of a request name.
+
+    Raises:
+        WireError: it is not served, or not in this version.
+    """
+    api = APIS.get(key)
+    if api is None:
+        raise WireError(f"API key {key} is not served here")
+    if api.key != API_VERSIONS and not api.oldest <= version <= api.newest:
+        raise WireError(f"{api.name} version {version} is not served here: {api.oldest} to {api.newest} are")
+    return api
+
+
 def decoded(frame: bytes) -> Request:
     """Take one frame (without its length) apart.
 
@@ -97,21 +76,24 @@ def decoded(frame: bytes) -> Request:
     if len(frame) < _FIXED.size + _SHORT.size:
         raise WireError(f"a request of {len(frame)} bytes has no header")
     key, version, correlation_id = _FIXED.unpack_from(frame)
-    api = APIS.get(key)
-    if api is None:
-        raise WireError(f"API key {key} is not served here")
+    api = admitted(key, version)
     if api.key == API_VERSIONS:
         return Request(api, version, correlation_id, "", None)
-    if not api.oldest <= version <= api.newest:
-        raise WireError(f"{api.name} version {version} is not served here: {api.oldest} to {api.newest} are")
+    schema = request_schema(key, version)
     client_id, position = _client_id(frame, _FIXED.size)
     try:
-        body, size = entity_reader(request_schema(key, version))(frame, position)
+        if schema.__flexible__:
+            position = past_tags(frame, position)
+        if judge(frame, position, schema) != len(frame):
+            raise WireError(f"{api.name} version {version} does not end where the request does")
+        body, size = entity_reader(schema)(frame, position)
     except _CANNOT_DECODE as problem:
         raise WireError(f"{api.name} version {version} cannot be read: {problem}") from problem
     if position + size != len(frame):
         raise WireError(f"{api.name} version {version} has {len(frame) - position - size} bytes too many")
-    return Request(api, version, correlation_id, client_id, reshaped(body, request_schema(key, api.newest)))
+    if not api.as_asked:
+        body = reshaped(body, request_schema(key, api.newest))
+    return Request(api, version, correlation_id, client_id, body)
 
 
 def encoded(request: Request, answer: Entity) -> bytes:
@@ -119,6 +101,8 @@ def encoded(request: Request, answer: Entity) -> bytes:
     schema = response_schema(request.api.key, request.version)
     out = io.BytesIO()
     out.write(_LENGTH.pack(0) + _LENGTH.pack(request.correlation_id))
+    if schema.__flexible__ and request.api.key != API_VERSIONS:  # whose answer must be readable before versions are known
+        out.write(_NO_TAGS)
     entity_writer(schema)(out, reshaped(answer, schema))
     size = out.tell() - _LENGTH.size
     out.seek(0)
@@ -144,13 +128,20 @@ def api_versions_answer(request: Request) -> bytes:
 @cache
 def request_schema(key: int, version: int) -> type[Entity]:
     """The class kio has for a request."""
-    return cast("type[Entity]", load_request_schema(key, version))
+    return _schema(key, version, "request")
 
 
 @cache
 def response_schema(key: int, version: int) -> type[Entity]:
     """The class kio has for a response."""
-    return cast("type[Entity]", cast("Any", load_response_schema)(key, version))
+    return _schema(key, version, "response")
+
+
+def _schema(key: int, version: int, side: str) -> type[Entity]:
+    """By name; kio's own index holds every message of the protocol in memory."""
+    name = APIS[key].name
+    module = import_module(f"kio.schema.{re.sub('(?<=[a-z])(?=[A-Z])', '_', name).lower()}.v{version}.{side}")
+    return cast("type[Entity]", getattr(module, name + side.capitalize()))
 
 
 def _client_id(frame: bytes, position: int) -> tuple[str, int]:

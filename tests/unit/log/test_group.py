@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from kio.schema.errors import ErrorCode
 
-from streams.log.group import Group, GroupState, Joined, Joining, Proposal, Synced
+from streams.log.group import Follower, Group, GroupState, Joined, Joining, Proposal, Synced
 
 T = TypeVar("T")
 SESSION_S = 10.0
@@ -72,7 +72,7 @@ def test_a_first_round_waits_a_moment_and_tells_only_the_leader_who_is_there() -
     assert not first.done()
     assert group.due_at == pytest.approx(0.1)
     group.tick(0.1)
-    assert first.result.members == (Proposal("a", b"a"), Proposal("b", b"b"))
+    assert first.result.members == (Follower("a", None, b"a"), Follower("b", None, b"b"))
     assert second.result == Joined(ErrorCode.none, 1, "range", "a", "b", ())
 
 

@@ -18,18 +18,20 @@ from kio.schema.init_producer_id.v1.request import InitProducerIdRequest
 from kio.schema.metadata.v8.request import MetadataRequest, MetadataRequestTopic
 from kio.schema.types import TopicName, TransactionalId
 from kio.static.primitive import i8, i16, i32, i64
-from prometheus_client import CollectorRegistry, generate_latest
 
 from domain.errors import ConfigurationError
-from streams.log import Damaged, Log, LogCollector, TopicSettings
-from streams.log.wire import APIS
+from streams.log import Damaged, Limits, Log, TopicSettings
+from streams.log.apis import APIS
+from streams.log.exposition import exposed
 from tests.contract.log.batches import batch
 from tests.contract.log.raw import RawClient, body_of, frame, milliseconds, produce_request
 
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[Log]:
-    async with Log(tmp_path / "log", topics={"loose": TopicSettings(fsync=False)}, max_request_bytes=1_000_000) as running:
+    async with Log(
+        tmp_path / "log", topics={"loose": TopicSettings(fsync=False)}, limits=Limits(request_bytes=1_000_000)
+    ) as running:
         yield running
 
 
@@ -252,10 +254,8 @@ async def test_metrics_are_there_for_prometheus_under_their_names(log: Log) -> N
     async with RawClient(log.address) as client:
         await client.call(metadata("t"))
         await client.produce("t", batch([b"a", b"b"]))
-        registry = CollectorRegistry()
-        registry.register(LogCollector(log.metrics))
-        text = generate_latest(registry).decode()
+        text = exposed(log.metrics)
     assert "kitchen_log_appended_records_total 2.0" in text
-    assert 'kitchen_log_requests_total{api="Produce"} 1.0' in text
+    assert 'kitchen_log_requests_total{api="Produce",result="answered"} 1.0' in text
     assert "kitchen_log_connections 1.0" in text
     assert "kitchen_log_syncs_total 1.0" in text

@@ -23,7 +23,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 def entry(number: int, offset: int, group: str = "g") -> tuple[Position, Committed]:
-    return Position(group, "t", number), Committed(offset, "备注")
+    return Position(group, "t", number), Committed(offset, "备注", 1_700_000_000)
 
 
 async def test_commits_are_there_after_a_restart(opened: Open) -> None:
@@ -32,7 +32,7 @@ async def test_commits_are_there_after_a_restart(opened: Open) -> None:
     await journal.commit([entry(3, 99)])
     await journal.close()
     again = opened()
-    assert again[Position("g", "t", 3)] == Committed(99, "备注")
+    assert again[Position("g", "t", 3)] == Committed(99, "备注", 1_700_000_000)
     assert again[Position("g", "t", 19)].offset == 190
     assert again[Position("g", "t", 20)].offset == -1
     assert again.groups() == {"g"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from typing import Any
@@ -27,9 +28,10 @@ def minimal(schema: Any) -> Any:
     return reshaped(OldMetadataRequest(topics=()), schema)
 
 
-def framed(key: int, version: int, body: bytes, client_id: bytes | None = b"me") -> bytes:
+def framed(key: int, version: int, body: bytes, client_id: bytes | None = b"me", tags: bytes = b"\0") -> bytes:
     client = struct.pack(">h", -1) if client_id is None else struct.pack(">h", len(client_id)) + client_id
-    return struct.pack(">hhi", key, version, 42) + client + body
+    flexible = (key, version) in EVERY_VERSION and request_schema(key, version).__flexible__
+    return struct.pack(">hhi", key, version, 42) + client + (tags if flexible else b"") + body
 
 
 def written(entity: Any) -> bytes:
@@ -41,7 +43,8 @@ def written(entity: Any) -> bytes:
 @pytest.mark.parametrize(("key", "version"), EVERY_VERSION, ids=IDS)
 def test_a_request_of_every_version_arrives_as_the_newest(key: int, version: int) -> None:
     request = decoded(framed(key, version, written(minimal(request_schema(key, version)))))
-    assert isinstance(request.body, request_schema(key, APIS[key].newest))
+    newest = version if APIS[key].as_asked else APIS[key].newest
+    assert isinstance(request.body, request_schema(key, newest))
     assert (request.version, request.correlation_id, request.client_id) == (version, 42, "me")
 
 
@@ -50,9 +53,10 @@ def test_an_answer_leaves_in_the_version_that_was_asked(key: int, version: int) 
     answer: Any = minimal(response_schema(key, APIS[key].newest))
     frame = encoded(Request(APIS[key], version, 42, "me", None), answer)
     assert struct.unpack_from(">ii", frame) == (len(frame) - 4, 42)
-    reader: Any = entity_reader(response_schema(key, version))
-    _, size = reader(frame, 8)
-    assert size == len(frame) - 8
+    schema: Any = response_schema(key, version)
+    header = 9 if schema.__flexible__ else 8
+    _, size = entity_reader(schema)(frame, header)
+    assert size == len(frame) - header
 
 
 @pytest.mark.parametrize(("key", "version"), EVERY_VERSION, ids=IDS)
@@ -72,13 +76,52 @@ def test_any_bytes_are_a_request_or_an_error_of_ours(which: tuple[int, int], bod
         request = decoded(framed(*which, body, client))
     except WireError:
         return
-    assert isinstance(request.body, request_schema(which[0], APIS[which[0]].newest))
+    api = APIS[which[0]]
+    assert isinstance(request.body, request_schema(api.key, which[1] if api.as_asked else api.newest))
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        (b"\x01\x00\x03abc", "one tagged field"),
+        (b"\x02\x00\x00\x07\x01x", "two, one of them empty"),
+        (b"\x80\x00", "no field, in two bytes"),
+    ],
+)
+def test_tagged_fields_of_a_flexible_header_are_passed_over(tags: bytes, reason: str) -> None:
+    request = decoded(framed(60, 0, b"\x01\x00", tags=tags))
+    assert request.body is not None, reason
+
+
+@pytest.mark.parametrize(
+    "tags", [b"\x01\x00\x7f", b"\xff\xff\xff\xff\xff\xff", b"\xff\xff\xff\xff\x0f", b"\x01\x00\x83\x80\x80\x80\x08"]
+)
+def test_tagged_fields_without_an_end_are_refused(tags: bytes) -> None:
+    with pytest.raises(WireError):
+        decoded(framed(60, 0, b"\x01\x00", tags=tags))
+
+
+@pytest.mark.parametrize("count", [2**31 - 1, 2**24, 30])
+@pytest.mark.parametrize(("key", "version"), [(1, 4), (2, 4), (3, 8), (16, 4), (0, 8)])
+def test_a_count_that_no_bytes_follow_is_refused_and_no_room_made_for_it(key: int, version: int, count: int) -> None:
+    whole = written(minimal(request_schema(key, version)))
+    for position in range(len(whole) - 3):
+        claimed = whole[:position] + struct.pack(">i", count) + whole[position + 4 :]
+        with contextlib.suppress(WireError):
+            decoded(framed(key, version, claimed))
+
+
+def test_a_request_of_very_many_parts_is_refused_before_anything_is_built_from_it() -> None:
+    topics = struct.pack(">i", 4_000_000) + b"\0\0\0\0\0\0" * 4_000_000
+    body = struct.pack(">hhi", -1, -1, 1000) + topics
+    with pytest.raises(WireError, match="too many"):
+        decoded(framed(0, 8, body))
 
 
 @pytest.mark.parametrize(
     ("key", "version", "reason"),
     [
-        (24, 0, "a transactional call"),
+        (65, 0, "a call of newer transactions"),
         (999, 0, "no call at all"),
         (-1, 0, "a negative key"),
         (0, 2, "an ancient version"),
