@@ -27,7 +27,7 @@ def xiangshan() -> Scheme:
     raw = yaml.safe_load((Path(__file__).parents[3] / "configs/schemes/xiangshan.yaml").read_text("utf-8"))
     rules = {}
     for code, entry in raw["rules"].items():
-        plain = {key: value for key, value in entry.items() if key not in {"waivable_lapse_days", "variants"}}
+        plain = {key: value for key, value in entry.items() if key not in {"waivable_lapse_days", "variants", "degree"}}
         plain |= {key: Decimal(entry[key]) for key in ("base", "cap") if key in entry}
         rules[code] = DeductionRule(
             code=code,
