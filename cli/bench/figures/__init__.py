@@ -1,0 +1,1 @@
+"""The figures of ``kitchen bench``, one module each; every module has NAME, TITLE and ``contest``."""
