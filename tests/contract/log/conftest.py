@@ -12,12 +12,18 @@ from tests.contract.log.logs import LogProcess
 from tests.services.kafka import kafka_or_skip
 
 
+@pytest.fixture(scope="session")
+def kafka_address() -> Iterator[str]:
+    """One Apache Kafka for the whole session: it takes seconds to start."""
+    with kafka_or_skip() as address:
+        yield address
+
+
 @pytest.fixture(scope="module", params=["embedded", "apache-kafka-4"])
 def log_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The bootstrap address of a running log."""
     if request.param == "apache-kafka-4":
-        with kafka_or_skip() as address:
-            yield address
+        yield request.getfixturevalue("kafka_address")
         return
     log = LogProcess(tmp_path_factory.mktemp("log"))
     log.start()
@@ -25,6 +31,12 @@ def log_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     status, seconds = log.stop()
     assert status == 0
     assert seconds < 2
+
+
+@pytest.fixture
+def embedded(request: pytest.FixtureRequest) -> bool:
+    """Whether this run of the test is on the embedded log: what differs is stated for both (docs/log.md)."""
+    return "embedded" in request.node.name
 
 
 @pytest.fixture

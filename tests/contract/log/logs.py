@@ -21,8 +21,9 @@ T = TypeVar("T")
 class LogProcess:
     """The embedded log as users run it; it may be killed and started again on its directory and port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
+        self._options = options
         self.address = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -30,7 +31,7 @@ class LogProcess:
         """Start it and wait until it says it is ready."""
         port = self.address.rsplit(":", 1)[-1] or "0"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams.log", str(self.directory), "--port", port],
+            [sys.executable, "-m", "streams.log", str(self.directory), "--port", port, *self._options],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[3],
@@ -51,11 +52,21 @@ class LogProcess:
         began = time.monotonic()
         return self._end(signal.SIGTERM), time.monotonic() - began
 
-    def resident_kib(self) -> int:
-        """The largest resident size so far."""
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def resident_kib(self, *, largest: bool = True) -> int:
+        """The resident size: the largest so far, or the present one."""
         assert self._process is not None
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0])
+        return int(status.split("VmHWM:" if largest else "VmRSS:")[1].split()[0])
+
+    def open_files(self) -> int:
+        """How many descriptors it has."""
+        assert self._process is not None
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None
