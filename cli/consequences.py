@@ -1,6 +1,6 @@
-"""``kitchen draw``, ``deadline …`` and ``id check``: the arithmetic of supervision, without a database.
+"""``kitchen plan``, ``draw``, ``deadline …`` and ``id check``: the arithmetic of supervision, without a database.
 
-``deadline`` and ``id check`` always answer in JSON, one document per line; ``draw`` shows a table unless asked.
+``deadline`` and ``id check`` always answer in JSON, one document per line; ``plan`` and ``draw`` show a table unless asked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from cli.options import Json
 Calendar = Annotated[
     Path | None, typer.Option("--config", metavar="DIR", help="A configuration whose workdays.yaml corrects the calendar.")
 ]
+Schemes = Annotated[
+    Path | None, typer.Option("--config", metavar="DIR", help="A configuration whose schemes/ lie over the shipped ones.")
+]
 AlwaysJson = Annotated[bool, typer.Option("--json", help="JSON on standard output (it always is).")]
 
 deadlines = typer.Typer(cls=Kitchen, help="Dates by the calendar of working days.", no_args_is_help=True)
@@ -24,9 +27,22 @@ identifiers = typer.Typer(cls=Kitchen, help="Codes and numbers with check digits
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands under ``kitchen``."""
+    app.command("plan")(plan)
     app.command("draw")(draw)
     app.add_typer(deadlines, name="deadline")
     app.add_typer(identifiers, name="id")
+
+
+def plan(
+    scheme: Annotated[str, typer.Option("--scheme", help="A scheme's name, or its file.")],
+    counts: Annotated[str, typer.Option("--counts", help="Units per grade, e.g. green=40,blue=85,yellow=20,red=2")],
+    config: Schemes = None,
+    as_json: Json = False,  # noqa: FBT002 - a command's signature is its list of options
+) -> None:
+    """Say how many visits the period of a scheme's plan needs for so many units of each grade."""
+    from cli.visits import plan as show
+
+    show(scheme, counts, config, as_json=as_json)
 
 
 def draw(

@@ -7,10 +7,24 @@ import sys
 from pathlib import Path
 
 from cli.output import show_json, show_table
+from configs.scheme_catalogue import find_scheme
 from credit import sampling
 from domain.errors import BadInput, Code
 
 _COUNT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)=([0-9]{1,9})")
+
+
+def plan(scheme: str, counts: str, config: Path | None, *, as_json: bool) -> None:
+    """Print the visits of one period, by grade and in all."""
+    measures = find_scheme(scheme, config).measures
+    period, visits = sampling.visits_of(measures)
+    planned = sampling.plan(counts_of(counts), visits)
+    if as_json:
+        show_json({"visits": dict(planned.visits), "total": planned.total})
+        return
+    units = counts_of(counts)
+    rows = [(grade, units[grade], number) for grade, number in planned.visits.items()]
+    show_table(("grade", "units", "visits"), [*rows, ("", sum(units.values()), planned.total)], title=f"{scheme}, per {period}")
 
 
 def draw(seed: str, percent: int, file: Path, *, as_json: bool) -> None:

@@ -6,8 +6,10 @@ only: a loan that was granted is not recalled.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from domain.errors import BadInput, Code
 
@@ -39,6 +41,17 @@ class Offer:
 
 
 NOTHING = Offer()
+
+
+def offer_of(measures: Mapping[str, Any]) -> Offer:
+    """What a grade's measures offer; what a scheme does not say is nothing."""
+    return Offer(
+        loan_fen=measures.get("loan_ceiling_fen", 0),
+        preferential_rate=bool(measures.get("preferential_rate", False)),
+        subsidy_fen=measures.get("subsidy_ceiling_fen", 0),
+        fee_reduction=FeeReduction(measures.get("fee_reduction", FeeReduction.NONE)),
+        vouchers_per_month=measures.get("vouchers_per_month", 0),
+    )
 
 
 class Entitled(StrEnum):

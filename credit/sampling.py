@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Any
 
-from domain.errors import BadInput, Code
+from domain.errors import BadInput, Code, ConfigurationError
 
 OFFICERS_PER_TASK = 2
 RESULT_PUBLIC_WITHIN_WORKING_DAYS = 20
@@ -47,6 +48,41 @@ class Visits:
     def share_of(self, units: int) -> int:
         """How many of so many units are visited in one period."""
         return ceil_div(units * self.percent, 100 * self.over)
+
+
+_PER_MONTH = {"week": (5, 1), "month": (1, 1), "quarter": (1, 3)}
+"""Period → how often it begins in a month at most, and how many months it takes. A month touches five weeks."""
+
+
+def visits_of(measures: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Visits]]:
+    """What a scheme's measures say about visits, for one period of its plan.
+
+    Args:
+        measures: grade → measures of a scheme; ``visits`` has ``percent``, ``each``, ``period`` and what limits the draw.
+
+    Returns:
+        The plan's period, ``year`` if every grade is visited by the year, else ``month``; and the visits of each grade in it.
+
+    Raises:
+        ConfigurationError: if the scheme says nothing about visits, or mixes years with shorter periods.
+    """
+    said = {grade: told["visits"] for grade, told in measures.items() if told.get("visits")}
+    yearly = {grade for grade, visits in said.items() if visits["period"] == "year"}
+    if not said or (yearly and yearly != set(said)):
+        raise ConfigurationError("the visits of all grades must be counted by the year, or none", key="measures")
+    if yearly:
+        return "year", {grade: _visits(visits, 1, 1) for grade, visits in said.items()}
+    return "month", {grade: _visits(visits, *_PER_MONTH[visits["period"]]) for grade, visits in said.items()}
+
+
+def _visits(told: Mapping[str, Any], times: int, over: int) -> Visits:
+    return Visits(
+        percent=told["percent"],
+        each=told.get("each", 1) * times,
+        over=over,
+        not_twice_in_months=told.get("not_again_within_months") or 0,
+        apart_days=told.get("days_between") or 0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,28 @@ def answer(*arguments, given=None):
 
 
 @pytest.mark.parametrize(
+    ("scheme", "counts", "visits", "why"),
+    [
+        ("zhenhai", "green=40,blue=85,yellow=20,red=2", {"green": 0, "blue": 17, "yellow": 10, "red": 4}, "0, 17, 10, 2 × 2"),
+        ("zhenhai", "green=1,blue=1,yellow=1,red=1", {"green": 0, "blue": 1, "yellow": 1, "red": 2}, "0.2 and 0.5 round up"),
+        ("rizhao", "A=100,B=6,C=3,D=2", {"A": 5, "B": 2, "C": 2, "D": 4}, "a year: 5, 1.2, 1.5, 2 × 2"),
+        ("xiangshan", "blue=91,yellow=113,orange=2", {"blue": 31, "yellow": 113, "orange": 4}, "a month: 91 / 3 rounds up"),
+        ("xiangshan", "red=2", {"red": 10}, "every week, and a month touches five"),
+    ],
+)
+def test_the_plan_of_a_schemes_grades(scheme, counts, visits, why):
+    told = answer("plan", "--scheme", scheme, "--counts", counts, "--json")
+    assert told == {"visits": visits, "total": sum(visits.values())}, why
+
+
+def test_the_plan_as_a_table():
+    shown = kitchen("plan", "--scheme", "zhenhai", "--counts", "green=40,blue=85,yellow=20,red=2").stdout
+    assert "per month" in shown
+    assert "147" in shown
+    assert "31" in shown
+
+
+@pytest.mark.parametrize(
     ("received", "by"),
     [
         ("2026-11-18T15:59:59+08:00", "2026-11-19T00:00:00+08:00"),
@@ -66,6 +88,11 @@ def test_identifiers_are_answered_one_json_line_each():
         (("deadline", "repair", "--received", "2026-11-18T15:59:59"), "E043"),
         (("deadline", "publication", "--month", "November"), "no month"),
         (("draw", "--seed", "s", "--percent", "5", "--units", "nowhere"), "cannot be read"),
+        (("plan", "--scheme", "zhenhai", "--counts", "orange=1"), "orange"),
+        (("plan", "--scheme", "zhenhai", "--counts", "blue=1,blue=2"), "twice"),
+        (("plan", "--scheme", "zhenhai", "--counts", "blue"), "no count"),
+        (("plan", "--scheme", "nyc", "--counts", "A=1"), "visits"),
+        (("plan", "--scheme", "nowhere", "--counts", "A=1"), "no scheme"),
         (("id", "check", "x", "--kind", "passport"), "no kind of identifier"),
     ],
 )
