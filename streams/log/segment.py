@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Self
 
 from crc32c import crc32c
 
-from streams.log.batch import HEADER_BYTES, BatchHeader, first_since, read_header
+from streams.log.batch import HEADER_BYTES, BatchHeader, Buffer, first_since, read_header
 from streams.log.damage import Damage, Sound, survey
 from streams.log.durable import sync_directory
 from streams.log.seal import INDEX_INTERVAL_BYTES, Index, Seal, read_seal
@@ -286,7 +286,7 @@ class Segment:
                 return position
         return self._index.end_of(entry, self.size)
 
-    def _stretch(self, entry: int) -> tuple[int, bytes]:
+    def _stretch(self, entry: int) -> tuple[int, bytes | bytearray]:
         """Where a stretch begins, and enough of its bytes to read every header in it."""
         start = self._index.positions[entry]
         if self.sealed:
@@ -294,7 +294,7 @@ class Segment:
         length = self._index.end_of(entry, self.size) - start
         return start, os.pread(self._descriptor, min(length, INDEX_INTERVAL_BYTES + HEADER_BYTES), start)
 
-    def _batches(self, content: bytes | mmap.mmap | memoryview, start: int) -> Iterator[tuple[int, BatchHeader]]:
+    def _batches(self, content: Buffer, start: int) -> Iterator[tuple[int, BatchHeader]]:
         """Position in the file and header of every batch in bytes from ``start`` on, stepping over damage."""
         position, end = start, start + len(content)
         while position + HEADER_BYTES <= end:
@@ -311,15 +311,15 @@ class Segment:
         for entry in range(self._index.entry_of(offset), len(positions)):
             start = positions[entry]
             content = self._proven(entry, bisect_left(positions, start + max_bytes, entry + 1), may_wait=may_wait)
-            first_end = self._index.end_of(entry, self.size) - start
-            for position, header in self._batches(content[:first_end], start):
-                if header.next_offset > offset:
-                    limit = min((each.position for each in self.damage if each.position > position), default=self.size)
-                    wanted = max(max_bytes, header.size) if at_least_one else max_bytes
-                    return content[position - start : min(position + wanted, limit) - start]
+            with memoryview(content) as view, view[: self._index.end_of(entry, self.size) - start] as first:
+                for position, header in self._batches(first, start):
+                    if header.next_offset > offset:
+                        limit = min((each.position for each in self.damage if each.position > position), default=self.size)
+                        wanted = max(max_bytes, header.size) if at_least_one else max_bytes
+                        return bytes(view[position - start : min(position + wanted, limit) - start])
         return b""
 
-    def _proven(self, entry: int, stop: int, *, may_wait: bool) -> bytes:
+    def _proven(self, entry: int, stop: int, *, may_wait: bool) -> bytes | bytearray:
         """The bytes of some stretches; where their checksum does not hold, the damage is noted."""
         start, end = self._index.positions[entry], self._index.end_of(stop - 1, self.size)
         content = self._pread(end - start, start, may_wait=may_wait)
@@ -333,7 +333,7 @@ class Segment:
                 part.release()
         return content
 
-    def _pread(self, length: int, position: int, *, may_wait: bool) -> bytes:
+    def _pread(self, length: int, position: int, *, may_wait: bool) -> bytes | bytearray:
         if may_wait:
             return os.pread(self._descriptor, length, position)
         content = bytearray(length)
@@ -347,7 +347,8 @@ class Segment:
             return os.pread(self._descriptor, length, position)  # a file system that cannot say
         if got < length and position + got < self.size:
             raise BlockingIOError(f"{self.path} is only partly in memory")
-        return bytes(content[:got])
+        del content[got:]
+        return content
 
     def _examine(self, entry: int, content: bytes) -> None:
         """Find out which batches of a stretch are still sound; everything else in it is damage."""
