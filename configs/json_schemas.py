@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from configs.consequence_files import ConsequencesFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
 from configs.rule_files import RulesFile
 from configs.scheme_files import RoutesFile, SchemeFile
@@ -22,6 +23,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "routes": RoutesFile,
     "scheme": SchemeFile,
     "workdays": WorkdaysFile,
+    "consequences": ConsequencesFile,
 }
 
 

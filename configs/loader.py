@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from configs.checks import cross_check
+from configs.consequence_files import ConsequencesFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
 from configs.problems import Problem, as_error, of_validation
 from configs.reading import names_of, read_yaml
@@ -36,6 +37,7 @@ _FILES: Final = {
     "rules.yaml": RulesFile,
     "routes.yaml": RoutesFile,
     "workdays.yaml": WorkdaysFile,
+    "consequences.yaml": ConsequencesFile,
 }
 M = TypeVar("M", bound=BaseModel)
 
@@ -160,4 +162,5 @@ def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Config
         schemes={name: scheme.ledger or chargeless(name, scheme.title) for name, scheme in schemes.items()},
         ratings=schemes,
         calendar=models["workdays.yaml"].value(),
+        consequences=models["consequences.yaml"].value(),
     )

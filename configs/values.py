@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from alerts.routing import Route
 from credit.calendar import Calendar
+from credit.commitments import Template
+from credit.lists import ListingTerms
 from credit.rating.value import RatedScheme
+from credit.repair_profile import RepairProfile
 from credit.scheme import Scheme
 from domain.parties import Camera, Device, Merchant, User
 from domain.rules import Rules
@@ -41,6 +44,23 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consequences:
+    """What follows from credit beside the ratings: what is signed, how records are repaired, which lists there are.
+
+    Attributes:
+        template: the commitment in force.
+        repair: the repair profile in force.
+        repair_profiles: every profile, by name.
+        lists: the clocks of each list, by name.
+    """
+
+    template: Template
+    repair: RepairProfile
+    repair_profiles: Mapping[str, RepairProfile]
+    lists: Mapping[str, ListingTerms]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything a person edits, read once at start.
 
@@ -57,6 +77,7 @@ class Configuration:
     rules: Rules
     routes: tuple[Route, ...]
     calendar: Calendar
+    consequences: Consequences
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
     ratings: Mapping[str, RatedScheme] = field(default_factory=dict)
 

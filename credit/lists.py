@@ -31,6 +31,7 @@ class ListingTerms:
         push_within: how soon every department is told of a listing or a removal.
         ack_working_days: how soon a department acknowledges.
         review_working_days: how soon a clue from a court is reviewed (R-10).
+        heavier_penalty: only a violation of the listed kinds with a heavier penalty leads to it (Order 44).
     """
 
     name: str
@@ -40,6 +41,7 @@ class ListingTerms:
     push_within: timedelta = timedelta(hours=24)
     ack_working_days: int = 5
     review_working_days: int = 1
+    heavier_penalty: bool = True
 
 
 class Clue(StrEnum):
@@ -156,10 +158,11 @@ def give_notice(
     """The merchant is told what is intended and why, and may state and defend their case.
 
     Raises:
-        BadInput: E003 unless there are both a violation of the listed kinds and a heavier penalty (Order 44); what came from a
-            court rests on its judgment alone.
+        BadInput: E003 unless there are both a violation of the listed kinds and a heavier penalty, where the list needs them;
+            what came from a court rests on its judgment alone.
     """
-    if listing.clue is not Clue.COURT and not (listing.violation_listed and listing.heavier_penalty):
+    needed = terms.heavier_penalty and listing.clue is not Clue.COURT
+    if needed and not (listing.violation_listed and listing.heavier_penalty):
         raise BadInput(Code.FIELD, "a listing needs a violation of the listed kinds and a heavier penalty", where="listing")
     ends_at = within_working_days(now, terms.notice_working_days, calendar).by
     return LIFE.move(listing, _C.GIVE_NOTICE, actor=actor, reason=reason, now=now, notice_ends_at=ends_at)
