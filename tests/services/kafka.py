@@ -25,6 +25,8 @@ from typing import Final
 
 import pytest
 
+from tests.services import CannotBeHad, required_in_ci
+
 VERSION: Final = "4.1.0"
 CACHE_VARIABLE: Final = "BRIGHT_KITCHEN_KAFKA_CACHE"
 READY_WITHIN_S: Final = 60.0
@@ -35,6 +37,8 @@ _POM: Final = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <groupId>local</groupId><artifactId>kafka-runtime</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
     <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{VERSION}</version>
+      <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>
   </dependencies>
 </project>
 """
@@ -130,6 +134,16 @@ def kafka_or_skip() -> Iterator[str]:
         yield address
 
 
+def tools_classpath() -> str:
+    """The class path of Kafka's own command-line tools, or a skipped test; a failed one where ``CI=true``."""
+    with required_in_ci():
+        try:
+            _java()
+            return f"{_jars()}/*"
+        except KafkaUnavailable as problem:
+            raise CannotBeHad(str(problem)) from problem
+
+
 def _java() -> str:
     java = shutil.which("java")
     if java is None:
@@ -147,7 +161,7 @@ def _jars() -> Path:
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = Path(configured) if configured else user_cache / "bright-kitchen" / "kafka"
     cache.mkdir(parents=True, exist_ok=True)
-    jars = cache / VERSION
+    jars = cache / f"{VERSION}-with-tools"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not jars.is_dir():
