@@ -55,13 +55,12 @@ def apache_kafka(jars: Path | None, scratch: Path) -> Iterator[tuple[Child, str,
     Raises:
         Unavailable: saying what is missing.
     """
-    java = _java()
+    classpath, java = f"{_checked(jars)}/*", _java()
     folder = scratch / f"kafka-{uuid.uuid4().hex[:6]}"
     folder.mkdir()
     port, controller = free_port(), free_port()
     properties = folder / "server.properties"
     properties.write_text(_PROPERTIES.format(host=LOOPBACK, port=port, controller=controller, logs=folder / "logs"), "utf-8")
-    classpath = f"{_checked(jars)}/*"
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     storage = [java, "-cp", classpath, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={properties}"]
     formatted = subprocess.run(storage, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own command

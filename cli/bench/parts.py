@@ -153,10 +153,9 @@ def running(name: str, command: Sequence[str], scratch: Path, environment: Mappi
 
 @contextmanager
 def bare(module: str, scratch: Path, *arguments: object) -> Iterator[Child]:
-    """One of the bare programs of ``cli.bench.bare``, once it has said READY."""
+    """One of the bare programs of ``cli.bench.bare``; it says READY when it is."""
     command = [sys.executable, "-P", "-m", f"cli.bench.bare.{module}", *(str(argument) for argument in arguments)]
     with running(f"bare-{module}", command, scratch) as child:
-        child.said(b"READY")
         yield child
 
 

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -59,6 +58,10 @@ def contest(ground: Ground, stack: ExitStack) -> Contest:
     sha256 = open_media(f"file://{place.prepared.data.root / 'media'}").put(JPEG, "image/jpeg")
     _, kafka = stack.enter_context(parts.embedded_log(ground.scratch))
     records.make_topics(kafka, *(one.topic for one in BARE))
+    make = partial(events.observations, scales)
+    for one in BARE:
+        records.write(kafka, one.topic, make(WARM_UP))
+    beside = {one.module: one.begin(ground, stack, kafka) for one in BARE}
     redis = stack.enter_context(parts.live_store(ground.scratch))
     child, page = stack.enter_context(place.installation(kafka=kafka, redis=redis).worker("casework"))
     worker = Worker(kafka, child, page)
@@ -73,8 +76,7 @@ def contest(ground: Ground, stack: ExitStack) -> Contest:
         readings[EXPIRED] = worker.take(Topic.OBSERVATIONS, events.lots(lots, expired=True, name=f"OLD-{perf_counter():.0f}"))
         return readings
 
-    make = partial(events.observations, scales)
-    bares = tuple(one.open(ground, stack, kafka, make, amounts.facts) for one in BARE)
+    bares = tuple(one.ready(beside[one.module], kafka, make, amounts.facts) for one in BARE)
     note = f"{amounts.facts:,} weighings, {amounts.raised:,} findings and as many lots a round; SQLite, synchronous=FULL"
     return Contest(
         quantities=QUANTITIES,
@@ -104,6 +106,7 @@ class Worker:
         return rate(len(backlog), perf_counter() - begun, self.child.cpu_s() - cpu_s)
 
     def _done(self, topic: Topic) -> float:
+        self.child.check()
         if refused := counter(self.page, "kitchen_stream_events_total", topic=topic.value, result="refused"):
             raise Unavailable(f"the worker refused {refused:.0f} events of {topic.value}")
         return counter(self.page, "kitchen_stream_events_total", topic=topic.value, result="done")
@@ -122,27 +125,30 @@ class Bare:
         """Its own topic, so that the sides do not take each other's events."""
         return f"bench-{self.module.replace('_', '-')}"
 
-    def open(self, ground: Ground, stack: ExitStack, kafka: str, make: Callable[[int], list[Record]], count: int) -> Contender:
-        """Start it and let it take some events, so that it has its partitions."""
+    def begin(self, ground: Ground, stack: ExitStack, kafka: str) -> parts.Child | None:
+        """Start it, unless it is not installed."""
         if self.needs and find_spec(self.needs) is None:
+            return None
+        return stack.enter_context(parts.bare(self.module, ground.scratch, kafka, self.topic, ground.scratch / self.module))
+
+    def ready(self, child: parts.Child | None, kafka: str, make: Callable[[int], list[Record]], count: int) -> Contender:
+        """Wait until it has taken the first events, so that it has its partitions."""
+        if child is None:
             return Contender(name=self.name, absent=f"{self.needs} is not installed (extra `bench`)")
-        records.write(kafka, self.topic, make(WARM_UP))
         try:
-            child = stack.enter_context(parts.bare(self.module, ground.scratch, kafka, self.topic, ground.scratch / self.module))
-            parts.until(lambda: told(child.output) >= WARM_UP, f"{self.name} takes events", within_s=60)
+            parts.until(lambda: told(child) >= WARM_UP, f"{self.name} takes events", within_s=60)
         except Unavailable as error:
             return Contender(name=self.name, absent=str(error))
         return Contender(name=self.name, round=lambda: self.take(child, kafka, make(count)))
 
     def take(self, child: parts.Child, kafka: str, backlog: Sequence[Record]) -> Mapping[str, Reading]:
         """Write a backlog while it stands still, and time how long it takes."""
-        child.check()
-        wanted = told(child.output) + len(backlog)
+        wanted = told(child) + len(backlog)
         child.hold()
         records.write(kafka, self.topic, backlog)
         cpu_s, begun = child.cpu_s(), perf_counter()
         child.go_on()
-        parts.until(lambda: told(child.output) >= wanted, f"{self.name} has taken {len(backlog)} events", every_s=0.005)
+        parts.until(lambda: told(child) >= wanted, f"{self.name} has taken {len(backlog)} events", every_s=0.005)
         return {FACTS: rate(len(backlog), perf_counter() - begun, child.cpu_s() - cpu_s)}
 
 
@@ -157,7 +163,8 @@ def rate(count: int, seconds: float, cpu_s: float) -> Reading:
     return Reading(value=count / seconds, cpu_us=1e6 * cpu_s / count)
 
 
-def told(output: Path) -> int:
+def told(child: parts.Child) -> int:
     """The last count that a bare program has written."""
-    numbers = [line for line in output.read_bytes().split(b"\n")[:-1] if line.isdigit()]
+    child.check()
+    numbers = [line for line in child.output.read_bytes().split(b"\n")[:-1] if line.isdigit()]
     return int(numbers[-1]) if numbers else 0

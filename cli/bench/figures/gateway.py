@@ -56,6 +56,7 @@ def contest(ground: Ground, stack: ExitStack) -> Contest:
     gateway.ready(shows(page, "kitchen_gateway_connected 1.0"))
     password = read_secrets(place.prepared.data.secrets).gateway_password
     loop = stack.enter_context(parts.bare("gateway", ground.scratch, theirs, GATEWAY_USER, password, kafka, BARE_TOPIC))
+    loop.said(b"READY")
     sides = (Side(gateway, ours, Topic.OBSERVATIONS.value), Side(loop, theirs, BARE_TOPIC))
     for side in sides:
         asyncio.run(one_round(side, place, kafka, 100))
