@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ LANGUAGES: Final = ("zh", "en")
 UNRATED: Final = "unrated"
 PROVISIONAL: Final = "provisional"
 _MILLIONTH: Final = Decimal("0.000001")
+_WIDE: Final = Context(prec=60)
 
 
 class Kind(StrEnum):
@@ -130,7 +131,7 @@ class Rating:
             "scheme": self.scheme,
             "version": self.version,
             "score": None if self.score is None else f"{self.score:f}",
-            "unrounded": None if self.unrounded is None else f"{self.unrounded.quantize(_MILLIONTH, ROUND_HALF_UP):f}",
+            "unrounded": None if self.unrounded is None else f"{self.unrounded.quantize(_MILLIONTH, ROUND_HALF_UP, _WIDE):f}",
             "band": self.band,
             "grade": self.grade,
             "grade_zh": self.grade_title.render("zh"),
@@ -212,7 +213,7 @@ def plain(number: Decimal) -> str:
     """A decimal as people write it: no exponent, no zeros at its end, at most 6 decimals."""
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -6:
-        number = number.quantize(_MILLIONTH, ROUND_HALF_UP)
+        number = number.quantize(_MILLIONTH, ROUND_HALF_UP, _WIDE)
     text = f"{number:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
