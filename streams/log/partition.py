@@ -69,8 +69,10 @@ class Partition:
         notes = load_upkeep(directory)
         self.chain = Chain(directory, notes.start_offset, metrics, sync=settings.fsync)
         self.producers = Producers(strict=settings.fsync)
-        self._replay()
+        known_to = self._replay()
         self._upkeep = Upkeep(self, notes, executor, metrics)
+        if known_to < self.chain.active.base_offset:
+            self._upkeep.keep_producers()
         self.high_watermark = self.end_offset
         """Offset below which records are shown."""
 
@@ -278,8 +280,8 @@ class Partition:
             self.fail(problem)
         return Refused(ErrorCode.kafka_storage_error, f"the disk did not take the batch: {problem}")
 
-    def _replay(self) -> None:
-        """Know the producers again: the last snapshot, and every batch behind it."""
+    def _replay(self) -> int:
+        """Know the producers again: the last snapshot, and every batch behind it; returns the offset of the snapshot."""
         snapshot = saved_snapshot(self.directory)
         known_to = 0 if snapshot is None else self.producers.restore(snapshot, self.end_offset)
         for segment in self.chain.since(known_to):
@@ -287,6 +289,7 @@ class Partition:
             for header in segment.headers():
                 if header.base_offset >= known_to:
                     self.producers.note(header, header.base_offset, appended_at)
+        return known_to
 
     def _begin_sync(self) -> Callable[[], None]:
         files, self._dirty = self._dirty, []

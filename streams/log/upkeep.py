@@ -116,11 +116,15 @@ class Upkeep:
         Raises:
             OSError: the disk did not take a new file; nothing changed.
         """
-        full = self._chain.roll()
-        self._snapshot = self._partition.producers.snapshot(full.end_offset)
+        self._chain.roll()
+        self.keep_producers()
         task = asyncio.get_running_loop().create_task(self._seal_soon())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def keep_producers(self) -> None:
+        """Save what is known of producers now before any segment is dropped or compacted: it can be replayed no more then."""
+        self._snapshot = self._partition.producers.snapshot(self._chain.end_offset)
 
     async def sealed(self) -> None:
         """Wait until every full segment was sealed, or could not be."""
@@ -198,13 +202,16 @@ class Upkeep:
     async def _seal(self) -> None:
         """Sync and seal full segments, the oldest first: a seal says that everything before is safe too."""
         full = [segment for segment in self._chain.segments[:-1] if not segment.sealed]
-        snapshot = self._snapshot
-        for segment in full:
-            try:
+        snapshot, active = self._snapshot, self._chain.active
+        try:
+            for segment in full:
                 await self._blocking(segment.sync)
-            except OSError as problem:
-                self._partition.fail(problem)
-                return
+            if snapshot is not None:
+                await self._blocking(active.sync)
+        except OSError as problem:
+            self._partition.fail(problem)
+            return
+        for segment in full:
             await self._blocking(segment.seal)
         if snapshot is not None:
             await self._blocking(lambda: save_snapshot(self._partition.directory, snapshot))
