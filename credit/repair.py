@@ -59,7 +59,7 @@ class Repair:
         notice_id: the repair notice served together with the decision (R-13).
         complete_at: when the application was last complete: it started the same-day clock.
         decide_by: until when it is decided; None while the clock stands.
-        first_applied_at: for R-14: measured from the applicant's side.
+        applied_at: when the merchant asked, this time: R-14 is measured from there.
         effective_on: first day on which scores and screens no longer count the penalty.
     """
 
@@ -68,7 +68,7 @@ class Repair:
     penalty_id: str
     notice_id: str
     state: RepairState = RepairState.ELIGIBLE_PENDING
-    first_applied_at: datetime | None = None
+    applied_at: datetime | None = None
     complete_at: datetime | None = None
     decide_by: datetime | None = None
     shown: frozenset[Condition] = frozenset()
@@ -134,7 +134,7 @@ def apply(repair: Repair, *, shown: Collection[Condition], calendar: Calendar, a
         _C.APPLY,
         actor=actor,
         now=now,
-        first_applied_at=now,
+        applied_at=now,
         complete_at=now,
         decide_by=repair_deadline(now, calendar).by,
         shown=frozenset(shown),
@@ -250,7 +250,7 @@ def decided_the_same_day(repair: Repair, calendar: Calendar) -> bool | None:
 def statutory(profile: RepairProfile, received_at: datetime, calendar: Calendar) -> tuple[Deadline, Deadline]:
     """Until when the law wants it accepted and decided: the outer limit behind the same-day target."""
     accepted = within_working_days(received_at, profile.accept_working_days, calendar)
-    return accepted, within_working_days(accepted.by, profile.decide_working_days, calendar)
+    return accepted, within_working_days(accepted.by - timedelta(microseconds=1), profile.decide_working_days, calendar)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
