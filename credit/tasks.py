@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from credit.calendar import Calendar, Deadline, within_working_days
@@ -16,6 +16,7 @@ from credit.sampling import OFFICERS_PER_TASK, RESULT_PUBLIC_WITHIN_WORKING_DAYS
 from credit.transitions import CLOCK, LEADERS, OFFICERS, Lifecycle, Moved
 from domain.errors import BadInput, Code, Forbidden
 from domain.parties import Actor
+from domain.time import local_day, midnight
 
 
 class Origin(StrEnum):
@@ -247,6 +248,12 @@ def cancel(task: Task, *, actor: Actor, reason: str, now: datetime) -> Moved[Tas
 def overdue(task: Task, now: datetime) -> bool:
     """Whether it should have been carried out: a figure of the regulator's, never a deduction of the merchant's."""
     return task.state not in _DONE and now >= task.due_by
+
+
+def week_ends_by(at: datetime) -> datetime:
+    """Until when the weekly evaluation of an instant's ISO week is to be done: Monday 00:00 (X-09)."""
+    day = local_day(at)
+    return midnight(day + timedelta(days=7 - day.weekday()))
 
 
 def publication_overdue(task: Task, now: datetime) -> bool:

@@ -21,6 +21,7 @@ OFFERS = {grade: offer_of(measures) for grade, measures in find_scheme("zhenhai"
 
 def test_the_offers_of_the_four_colours():
     assert [OFFERS[grade].loan_fen for grade in ("green", "blue", "yellow", "red")] == [50_000_000, 30_000_000, 0, 0]
+    assert [grade for grade, offer in OFFERS.items() if offer.preferential_rate] == ["green"]
     assert [OFFERS[grade].subsidy_fen for grade in ("green", "blue", "yellow", "red")] == [24_000, 16_000, 8_000, 0]
     assert [OFFERS[grade].vouchers_per_month for grade in ("green", "blue", "yellow", "red")] == [100, 60, 20, 0]
     assert [OFFERS[grade].fee_reduction for grade in ("green", "blue", "yellow")] == [

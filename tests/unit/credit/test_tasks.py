@@ -88,6 +88,13 @@ def test_late_is_the_regulators_lateness(state, now, late, why):
     assert t.overdue(a_task(state), now) is late, why
 
 
+@pytest.mark.parametrize("told_at", [at(11, 16, 0), at(11, 20), at(11, 22, 23, 59)])
+def test_a_weekly_evaluation_is_due_when_its_week_ends(told_at):
+    due_by = t.week_ends_by(told_at)
+    assert due_by == at(11, 23, 0)
+    assert t.overdue(a_task(S.ASSIGNED, origin=t.Origin.WEEKLY, due_by=due_by), due_by)
+
+
 def test_a_result_that_is_not_public_in_time_is_late_too():
     waiting = entered()
     assert not t.publication_overdue(waiting, waiting.publish_by - timedelta(seconds=1))
