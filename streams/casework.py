@@ -226,8 +226,10 @@ async def run(
     app = faust_app("casework", kafka_url, data)
     async with KafkaSink(bootstrap_servers(kafka_url), client_id="casework") as sink:
         add_agents(app, Intake(office, Guard(sink, clock), clock, wake.set))
-        async with running(app, kafka_url, TOPICS), asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
+            # deadlines and the outbox are asked of SQL: after a kill the place in the group may be half a minute away
             chores = [tasks.create_task(sweep_for_ever(office, clock, wake.set)), tasks.create_task(relay(wake))]
-            await stop.wait()
-            for chore in chores:
-                chore.cancel()
+            async with running(app, kafka_url, TOPICS):
+                await stop.wait()
+                for chore in chores:
+                    chore.cancel()
