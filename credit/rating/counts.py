@@ -11,11 +11,22 @@ from decimal import Decimal
 from typing import Any, Final
 
 from credit.rating.facts import bad_fact, mapping_of
-from credit.rating.rules import AMOUNT, COUNT, NOTHING, Findings, Judge, Judged
+from credit.rating.rules import AMOUNT, COUNT, NOTHING, Findings, Judge, Judged, described, object_of
 from credit.rating.value import Text, plain
 
 _EVENT_KEYS: Final = ("camera", "class", "severity", "count")
 _MOST_DAYS: Final = 31
+_PART: Final = Text("其中符合的数量", "how many of them")
+_TOTAL: Final = Text("总数；0 为不适用", "all of them; 0 is not applicable")
+_DAYS: Final = Text("当月每日一个列表，无事件的日可省略", "one list per day of the month; a day without events may be left out")
+_EVENT_WORDS: Final = {
+    "camera": Text("摄像头", "the camera"),
+    "class": Text("抓拍类别", "class of the finding"),
+    "severity": Text("严重程度", "how grave it is"),
+    "count": Text("起数，缺省为 1", "how many; 1 unless said"),
+}
+_CHECKED: Final = Text("检查项数", "items checked")
+_FAILED: Final = Text("不合格项数", "items failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +77,12 @@ class Costs:
 
         return judge
 
-    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+    def schema(self, language: str) -> dict[str, Any]:
         """A count, or one per kind."""
         if tuple(self.each) == ("",):
             return COUNT.schema()
-        return _object({key: COUNT.schema() for key in self.each})
+        costs = {key: Text("次数，每次 {0} 分", "how many, {0} points each", (points,)) for key, points in self.each.items()}
+        return object_of({key: described(COUNT.schema(), words, language) for key, words in costs.items()})
 
 
 def _flat(counts: Mapping[str, Decimal], each: Mapping[str, Decimal]) -> tuple[object, ...]:
@@ -106,9 +118,10 @@ class Ratio:
 
         return judge
 
-    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+    def schema(self, language: str) -> dict[str, Any]:
         """Two numbers."""
-        return _object({self.part: AMOUNT.schema(), self.whole: AMOUNT.schema()})
+        words = {self.part: _PART, self.whole: _TOTAL}
+        return object_of({key: described(AMOUNT.schema(), text, language) for key, text in words.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,15 +185,18 @@ class Events:
                 lost, told, counted, room = lost + points * within, told + count, counted + within, room - within
         return lost, told, counted
 
-    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+    def schema(self, language: str) -> dict[str, Any]:
         """Days with events."""
         word = {"type": "string", "minLength": 1}
-        event = _object(
-            {"camera": word, "class": word, "severity": {"enum": list(self.points)}, "count": COUNT.schema()},
-            optional=("count",),
-        )
+        forms: dict[str, dict[str, Any]] = {
+            "camera": word,
+            "class": word,
+            "severity": {"enum": list(self.points)},
+            "count": COUNT.schema(),
+        }
+        event = object_of({key: described(form, _EVENT_WORDS[key], language) for key, form in forms.items()}, optional=("count",))
         days = {"type": "array", "maxItems": _MOST_DAYS, "items": {"type": "array", "items": event}}
-        return _object({"days": days})
+        return object_of({"days": described(days, _DAYS, language)})
 
 
 def _word(raw: Any, where: str) -> str:
@@ -232,11 +248,11 @@ class Checks:
                 raise bad_fact(f"{where}.{kind}.failed", f"{plain(failed)} failed of {plain(checked)} is more than all")
             yield kind, checked, failed
 
-    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+    def schema(self, language: str) -> dict[str, Any]:
         """Checked and failed items by kind."""
-        return _object({kind: _object({"checked": COUNT.schema(), "failed": COUNT.schema()}) for kind in self.weights})
-
-
-def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    required = [key for key in properties if key not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        counts = {
+            "checked": described(COUNT.schema(), _CHECKED, language),
+            "failed": described(COUNT.schema(), _FAILED, language),
+        }
+        weighed = {kind: Text("权重 {0}", "weight {0}", (weight,)) for kind, weight in self.weights.items()}
+        return object_of({kind: described(object_of(counts), words, language) for kind, words in weighed.items()})

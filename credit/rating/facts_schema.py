@@ -7,6 +7,7 @@ from typing import Any
 from credit.rating.grading import STATUS_TITLES
 from credit.rating.intake import AS_OF, sections_of
 from credit.rating.plan import Direct, Leaf, Path, Plan, leaves_of
+from credit.rating.rules import described
 from credit.rating.value import Text
 
 _DAY: dict[str, Any] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
@@ -38,30 +39,44 @@ def schema_of(plan: Plan, *, name: str, title: str, language: str) -> dict[str, 
             if (*path, key) in leaves or key in section.inner
         }
         if not path:
-            properties = {AS_OF: _told(_nullable(dict(_DAY)), _AS_OF, language), **properties, **_others(plan, language)}
+            properties = {AS_OF: described(_nullable(dict(_DAY)), _AS_OF, language), **properties, **_others(plan, language)}
         objects[path] = {
-            "type": ["object", "null"] if path and not section.groups else "object",
+            "type": ["object", "null"] if path else "object",
             "properties": properties,
             "required": list(section.required),
             "additionalProperties": False,
         }
         if section.groups:
-            objects[path]["oneOf"] = [{"required": list(group)} for group in section.groups]
-            objects[path]["type"] = ["object", "null"] if path else "object"
+            objects[path]["oneOf"] = [*_sides(section.groups), *([{"type": "null"}] if path else [])]
     _spare(plan, objects)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, "$comment": name, **objects[()]}
 
 
+def _sides(groups: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
+    """One schema per side of an either-or: all keys of it and none of the others."""
+    return [
+        {
+            "type": "object",
+            "required": list(group),
+            "not": {"anyOf": [{"required": [key]} for other in groups if other != group for key in other]},
+        }
+        for group in groups
+    ]
+
+
 def _value(leaf: Leaf, language: str) -> dict[str, Any]:
     form = _nullable(leaf.rule.schema(language))
-    told = [leaf.raw.render(language)]
+    parts = [leaf.raw]
     if leaf.unit is not None:
         form["x-unit"] = leaf.unit.render(language)
-        told.append(("单位：" if language == "zh" else "unit: ") + form["x-unit"])
+        parts.append(Text("单位：{0}", "unit: {0}", (leaf.unit,)))
+    if "minimum" in form:
+        parts.append(Text("范围：{0} 至 {1}", "from {0} to {1}", (form["minimum"], form.get("maximum", "…"))))
     if leaf.source:
         form["x-source"] = leaf.source
-        told.append(("来源：" if language == "zh" else "source: ") + leaf.source)
-    return {"title": leaf.title.render(language), "description": "；".join(told) if language == "zh" else "; ".join(told), **form}
+        parts.append(Text("来源：{0}", "source: {0}", (leaf.source,)))
+    description = ("; " if language == "en" else "；").join(part.render(language) for part in parts)
+    return {"title": leaf.title.render(language), "description": description, **form}
 
 
 def _nullable(form: dict[str, Any]) -> dict[str, Any]:
@@ -74,19 +89,15 @@ def _nullable(form: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _told(form: dict[str, Any], words: Text, language: str) -> dict[str, Any]:
-    return {"description": words.render(language), **form}
-
-
 def _others(plan: Plan, language: str) -> dict[str, Any]:
-    found = {key: _told(_nullable(also.rule.schema(language)), also.raw, language) for key, also in plan.also.items()}
+    found = {key: described(_nullable(also.rule.schema(language)), also.raw, language) for key, also in plan.also.items()}
     if plan.has_previous:
         names = [*(grade.name for grade in plan.grades), *STATUS_TITLES, None]
-        found["previous"] = _told({"enum": names}, _PREVIOUS, language)
+        found["previous"] = described({"enum": names}, _PREVIOUS, language)
     for key, words, codes in (("vetoes", _VETOES, plan.vetoes), ("caps", _CAPS, plan.caps)):
         if codes:
-            told = [{"const": code, "title": entry.title.render(language)} for code, entry in codes.items()]
-            found[key] = _told({"type": ["array", "null"], "items": {"oneOf": told}}, words, language)
+            named = [{"const": code, "title": entry.title.render(language)} for code, entry in codes.items()]
+            found[key] = described({"type": ["array", "null"], "items": {"oneOf": named}}, words, language)
     if plan.direct is not None:
         found[plan.direct.fact] = _direct(plan.direct, language)
     return found
@@ -95,12 +106,12 @@ def _others(plan: Plan, language: str) -> dict[str, Any]:
 def _direct(direct: Direct, language: str) -> dict[str, Any]:
     causes = [{"const": name, "title": cause.title.render(language)} for name, cause in direct.causes.items()]
     properties = {
-        "cause": _told({"oneOf": causes}, _CAUSE, language),
-        "at": _told(dict(_DAY), _AT, language),
-        "ended_at": _told(_nullable(_DAY), _ENDED_AT, language),
+        "cause": described({"oneOf": causes}, _CAUSE, language),
+        "at": described(dict(_DAY), _AT, language),
+        "ended_at": described(_nullable(_DAY), _ENDED_AT, language),
     }
     entry = {"type": "object", "properties": properties, "required": ["cause", "at"], "additionalProperties": False}
-    return _told({"type": ["array", "null"], "items": entry}, direct.title, language)
+    return described({"type": ["array", "null"], "items": entry}, direct.title, language)
 
 
 def _spare(plan: Plan, objects: dict[Path, dict[str, Any]]) -> None:

@@ -23,7 +23,8 @@ Findings = Iterator[tuple[str, str]]
 """What is wrong with a rule: key inside it and what."""
 
 NOTHING: Final = Decimal(0)
-NUMBER_PATTERN: Final = r"^-?[0-9]{1,12}(\.[0-9]{1,12})?$"
+_WHOLE: Final = r"[0-9]{1,12}(\.0{1,12})?"
+_FRACTION: Final = r"[0-9]{1,12}(\.[0-9]{1,12})?"
 
 
 class Rule(Protocol):
@@ -86,11 +87,15 @@ class Number:
         """The JSON Schema: a number, or a text of digits."""
         if self.allowed:
             return {"enum": [form for number in self.allowed for form in (plain(number), _json(number))]}
-        found: dict[str, Any] = {"type": ["string", "integer" if self.whole else "number"], "pattern": NUMBER_PATTERN}
+        sign = "" if self.least is not None and self.least >= 0 else "-?"
+        pattern = f"^{sign}{_WHOLE if self.whole else _FRACTION}$"
+        found: dict[str, Any] = {"type": ["string", "integer" if self.whole else "number"], "pattern": pattern}
         found |= {} if self.least is None else {"minimum": _json(self.least)}
         return found | ({} if self.most is None else {"maximum": _json(self.most)})
 
 
+_ITSELF: Final = Text("数值本身，没有则为 null", "the number itself; null if there is none")
+_COUNTED: Final = Text("依据的条数", "how many it rests on")
 COUNT: Final = Number(least=NOTHING, whole=True)
 AMOUNT: Final = Number(least=NOTHING)
 
@@ -280,13 +285,14 @@ class Linear:
 
         return judge_counted if self.of else judge_number
 
-    def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
+    def schema(self, language: str) -> dict[str, Any]:
         """The number, or the object it stands in."""
         number = self._number().schema()
         if not self.of:
             return number
-        shape = {self.of: {"anyOf": [number, {"type": "null"}]}, self.count: COUNT.schema()}
-        return {"type": "object", "properties": shape, "required": list(shape), "additionalProperties": False}
+        number["type"] = [*number["type"], "null"]
+        shape = {self.of: described(number, _ITSELF, language), self.count: described(COUNT.schema(), _COUNTED, language)}
+        return object_of(shape)
 
     def _number(self) -> Number:
         return Number(least=min(self.start, self.end), most=max(self.start, self.end), unit=self.unit)
@@ -320,6 +326,17 @@ class Value:
     def schema(self, language: str) -> dict[str, Any]:  # noqa: ARG002 - no words
         """The number."""
         return self.number.schema()
+
+
+def object_of(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The JSON Schema of an object with exactly these keys."""
+    required = [key for key in properties if key not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def described(form: dict[str, Any], words: Text, language: str) -> dict[str, Any]:
+    """The JSON Schema with a description."""
+    return {"description": words.render(language), **form}
 
 
 def _outside(points: Mapping[str, Decimal], most: Decimal | None) -> Findings:
