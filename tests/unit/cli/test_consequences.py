@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -101,3 +104,15 @@ def test_what_is_wrong_is_one_line_on_standard_error(arguments, says):
     assert done.exit_code == 1
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_examples_of_the_document_give_what_it_says(tmp_path, monkeypatch):
+    (tmp_path / "units.txt").write_text("".join(f"u{n}\n" for n in range(1, 6)), "utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "consequences.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    examples = [part for block in blocks for part in block.split("$ kitchen ")[1:]]
+    assert len(examples) >= 8
+    for example in examples:
+        command, _, shown = example.partition("\n")
+        assert kitchen(*shlex.split(command)).stdout == shown, command
