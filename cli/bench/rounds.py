@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import structlog
 
 from cli.bench.figure import Contender, Contest, Figure, Ground, Outcome, Reading
-from domain.errors import KitchenError, Unavailable
+from domain.errors import KitchenError
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +32,9 @@ def measure(figure: Figure, ground: Ground, advanced: Callable[[float], None] = 
             contest = figure.contest(ground, parts)
             advanced(0.2)
             _take_turns(contest, readings, absent, ground.say, advanced)
-    except (KitchenError, OSError) as error:
-        log.warning("bench.failed", figure=figure.NAME, error=str(error))
-        return Outcome(name=figure.NAME, title=figure.TITLE, failed=str(error), seconds=time.perf_counter() - begun)
+    except Exception as error:  # the outermost loop of a run: the other figures are still to be measured
+        log.exception("bench.failed", figure=figure.NAME, exc_info=not isinstance(error, KitchenError))
+        return Outcome(name=figure.NAME, title=figure.TITLE, failed=reason_of(error), seconds=time.perf_counter() - begun)
     finally:
         advanced(1.0)
     return Outcome(
@@ -68,11 +68,19 @@ def _one_round(one: Contender, product: bool, readings: Readings, absent: dict[s
     assert one.round is not None
     try:
         read = one.round()
-    except Unavailable as error:
+    except Exception as error:  # whatever it is that a bare program cannot bear
         if product:
             raise
-        absent[one.name] = str(error)
+        log.warning("bench.baseline_failed", baseline=one.name, error=reason_of(error))
+        absent[one.name] = reason_of(error)
         readings.pop(one.name, None)
         return
     for key, reading in read.items():
         readings.setdefault(one.name, {}).setdefault(key, []).append(reading)
+
+
+def reason_of(error: BaseException) -> str:
+    """An error in a line: our own words, of a group the first, else what Python says."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, KitchenError) else repr(error)

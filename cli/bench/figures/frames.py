@@ -82,7 +82,7 @@ def contest(ground: Ground, stack: ExitStack) -> Contest:
         return found
 
     return Contest(
-        quantities=tuple(one for rate in amounts.triples for one in latency.quantities(f"{rate}", f"{rate} frames/s in all")),
+        quantities=tuple(one for rate in amounts.triples for one in latency.quantities(f"{rate}", f"frames at {rate}/s in all")),
         product=Contender(name="MQTT, gateway, log, vision worker", round=product),
         baselines=(Contender(name="bare detector: decode and detect", round=bare),),
         rounds=amounts.rounds,

@@ -31,7 +31,7 @@ RATE: Final = "rate"
 BARE_TOPIC: Final = "bench-gateway"
 SCALES: Final = 20
 WITHIN_S: Final = 120.0
-MESSAGES: Final = {Size.FULL: 4000, Size.QUICK: 1000, Size.TINY: 100}
+MESSAGES: Final = {Size.FULL: 4000, Size.QUICK: 600, Size.TINY: 100}
 ROUNDS: Final = {Size.FULL: 5, Size.QUICK: 2, Size.TINY: 1}
 
 

@@ -79,7 +79,7 @@ def contest(ground: Ground, stack: ExitStack) -> Contest:
         return found
 
     return Contest(
-        quantities=tuple(one for rate in amounts.findings for one in latency.quantities(f"{rate}", f"{rate} findings/s")),
+        quantities=tuple(one for rate in amounts.findings for one in latency.quantities(f"{rate}", f"findings at {rate}/s")),
         product=Contender(name="log, casework, outbox, Web Push", round=product),
         baselines=(Contender(name=f"bare pywebpush to the same receiver, {BARE_RATE}/s", round=bare),),
         rounds=amounts.rounds,

@@ -110,11 +110,18 @@ def test_a_baseline_that_breaks_is_left_out_with_its_reason(tmp_path: Path) -> N
     assert not taken.failed
 
 
-@pytest.mark.parametrize("trouble", [Unavailable("it did not come up"), OSError("no file handles")])
-def test_a_product_that_breaks_fails_its_own_figure_only(tmp_path: Path, trouble: Exception) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (Unavailable("it did not come up"), "it did not come up"),
+        (OSError("no file handles"), "OSError('no file handles')"),
+        (ExceptionGroup("tasks", [Unavailable("the broker is away")]), "the broker is away"),
+    ],
+)
+def test_a_product_that_breaks_fails_its_own_figure_only(tmp_path: Path, trouble: Exception, told: str) -> None:
     figure = Staged(product=trouble)
     taken = measured(figure, tmp_path)
-    assert taken.failed == str(trouble)
+    assert taken.failed == told
     assert figure.closed
     assert run_of(taken, outcome()).failed == ["staged"]
 
