@@ -81,7 +81,7 @@ def ledger_facts(facts: Mapping[str, Any], scheme: Scheme) -> LedgerFacts:
         BadInput: a key is missing, unknown or has an impossible value; ``where`` is its path.
     """
     given = mapping_of(facts, "", ("as_of", "violations", "history", "ledger"))
-    as_of = None if given["as_of"] is None else _instant(given["as_of"], "as_of", end=True)
+    as_of = None if given["as_of"] is None else _last_instant(given["as_of"], "as_of")
     current = [
         _violation(raw, f"violations[{n}]", n, scheme, as_of) for n, raw in enumerate(_list(given["violations"], "violations"))
     ]
@@ -97,7 +97,7 @@ def _violation(raw: object, where: str, place: int | None, scheme: Scheme, as_of
     rule = _rule(told, where, scheme)
     _need(told, where, rule, of_history=place is None)
     at = _instant(_needed(told, "at", where), f"{where}.at")
-    if as_of is not None and at >= as_of:
+    if as_of is not None and at > as_of:
         raise bad_fact(f"{where}.at", "this lies after as_of", "a rating knows nothing of the days to come")
     variant, harmless = _degree(told, where, rule)
     return Violation(
@@ -214,6 +214,12 @@ def _whole(value: object, where: str) -> int | None:
     if number < 0 or number != number.to_integral_value():
         raise bad_fact(where, f"{number} is no whole number ≥ 0")
     return int(number)
+
+
+def _last_instant(raw: object, where: str) -> datetime:
+    """The last instant the facts know of: of a bare day its last one."""
+    at = _instant(raw, where, end=True)
+    return at - timedelta(microseconds=1) if isinstance(raw, str) and len(raw) == 10 else at
 
 
 def _instant(raw: object, where: str, *, end: bool = False) -> datetime:

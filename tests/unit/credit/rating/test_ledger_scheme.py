@@ -189,6 +189,25 @@ def test_what_is_not_rectified_is_overdue_once_the_limit_has_passed(as_of, point
     assert points(told, as_of=as_of) == [Decimal(points_)], why
 
 
+@pytest.mark.parametrize(
+    ("at", "as_of", "known"),
+    [
+        ("2026-11-10T12:00:00+08:00", "2026-11-10T12:00:00+08:00", True),
+        ("2026-11-10T12:00:01+08:00", "2026-11-10T12:00:00+08:00", False),
+        ("2026-11-10T23:59:59+08:00", "2026-11-10", True),
+        ("2026-11-11T00:00:00+08:00", "2026-11-10", False),
+        ("2026-11-10", "2026-11-10", True),
+    ],
+)
+def test_facts_are_known_up_to_the_instant_they_are_as_of(at, as_of, known):
+    told = a_violation("XV17", at=datetime.fromisoformat("2026-11-10T00:00:00+08:00")) | {"at": at}
+    if known:
+        assert points(told, as_of=as_of) == [Decimal(3)]
+    else:
+        with pytest.raises(BadInput, match="after as_of"):
+            points(told, as_of=as_of)
+
+
 def test_a_self_report_is_waived_whatever_the_history():
     before = [a_violation("XV01", days(-20), on_time=True)]
     told = a_violation("XV01", on_time=False, self_reported=True)
