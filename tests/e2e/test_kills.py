@@ -1,18 +1,27 @@
 """kill -9 of each process while envelopes flow: nothing the broker acknowledged is lost, nothing counts twice, no deadline moves.
 
-Each case prints its counters (``pytest -s``), so that one sees the kill fell in the middle of real work.
+Each case prints its counters (``pytest -s``), so that one sees the kill fell in the middle of real work, and its row of the loss
+table, counted as ``python -m tests.loss`` counts it. That is the long form; the last test here is the short one.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import configs
 from tests.e2e.foreign import CountingPublisher, envelope, expired_batch, mosquitto_pub, weighing
-from tests.e2e.product import CAMERA, Product, running, until
+from tests.e2e.product import CAMERA, MERCHANT, Product, running, until
+from tests.loss import records, table
+from tests.loss.ledger import Client, Fact, Ledger, Row
+from tests.loss.run import Options, clock, run
+from tests.loss.site import Clocks
+from tests.loss.tally import Scene, Tally, count
 from vision.demo.scene import frame, read_cat
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
@@ -37,15 +46,35 @@ def raised_for(product: Product, prefix: str) -> dict[str, list[dict]]:
     return found
 
 
-def publish_lots(publisher: CountingPublisher, prefix: str, stop: threading.Event) -> None:
+def publish_lots(publisher: CountingPublisher, prefix: str, stop: threading.Event, ledger: Ledger) -> None:
     """Publish expired batches and a sale of each, at a steady rate."""
+
+    def publish(row: Row, lot: str, message: dict, expires_at: datetime | None = None) -> None:
+        about = {"uscc": MERCHANT, "lot": lot, "expires_at": expires_at, "published_at": clock()}
+        ledger.publish(Fact(row=row, client=Client.FOREIGN, id=message["event_id"], **about))
+        publisher.publish(message["event_id"], message)
+
     for number in range(LOTS):
         if stop.is_set():
             return
         lot = f"{prefix}{number:03d}"
-        publisher.publish(f"batch {lot}", envelope("batch.upsert", expired_batch(lot), seq=2 * number))
-        publisher.publish(f"sale {lot}", envelope("scale.weigh", weighing(lot, "42E00ZTAA6BZ7F0T3GJV"), seq=2 * number + 1))
+        batch = envelope("batch.upsert", expired_batch(lot), seq=2 * number)
+        publish(Row.BATCH, lot, batch, datetime.fromisoformat(batch["body"]["expires_at"]))
+        publish(Row.SALE, lot, envelope("scale.weigh", weighing(lot, "42E00ZTAA6BZ7F0T3GJV"), seq=2 * number + 1))
         time.sleep(1 / RATE_PER_S)
+
+
+def counted(url: str, facts: list[Fact], title: str) -> Tally:
+    """The row of the loss table: what was told against what the database holds once the outbox is empty."""
+    engine = records.connected(url)
+    try:
+        until(lambda: records.pulse(engine, clock()).pending == 0, within_s=60, what="the outbox is empty")
+        stored = records.read(engine)
+    finally:
+        engine.dispose()
+    tally = count(facts, stored, Scene(rules=configs.load(configs.demo_directory()).rules, ended_at=clock()))
+    print(f"\n{title}: {table.line(tally)}")  # noqa: T201 - the row is what this shows
+    return tally
 
 
 def until_all_raised(product: Product, prefix: str) -> None:
@@ -60,9 +89,10 @@ def until_all_raised(product: Product, prefix: str) -> None:
 @pytest.mark.parametrize("victim", ["mqtt", "log", "redis", "gateway", "casework", "vision"])
 def test_nothing_is_lost_or_doubled_when_a_process_is_killed(product, victim):
     prefix = f"K{victim[:2].upper()}"
-    publisher = CountingPublisher(product)
+    ledger = Ledger(clock)
+    publisher = CountingPublisher(product, on_acknowledged=ledger.acknowledge)
     stop = threading.Event()
-    sender = threading.Thread(target=publish_lots, args=(publisher, prefix, stop))
+    sender = threading.Thread(target=publish_lots, args=(publisher, prefix, stop, ledger))
     sender.start()
     try:
         until(lambda: len(raised_for(product, prefix)) >= LOTS // 6, within_s=60, what="warnings flow before the kill")
@@ -94,6 +124,14 @@ def test_nothing_is_lost_or_doubled_when_a_process_is_killed(product, victim):
     assert acknowledged_before < 2 * LOTS
     assert doubled == {}
     assert moved == {}
+    tally = counted(database_of(product), ledger.facts(), victim)
+    assert tally.wrong() == []
+    assert tally.by_row()[Row.RAISED.value].stored == LOTS
+
+
+def database_of(product: Product) -> str:
+    """The embedded database's URL."""
+    return f"sqlite:///{product.data / 'kitchen.db'}"
 
 
 def test_a_cameras_warning_survives_the_kill_of_the_vision_worker_and_is_one(product, tmp_path):
@@ -153,6 +191,7 @@ def test_a_kill_between_verification_and_answer_charges_once(product):
             answer = merchant.post(
                 f"/api/v1/warnings/{item['id']}/submit",
                 data={"note": "下架"},
+                headers={"Idempotency-Key": f"rectified-{item['id']}"},
                 files=[("photos", ("p.jpg", cat_bytes(), "image/jpeg"))],
             )
             answer.raise_for_status()
@@ -171,6 +210,17 @@ def test_a_kill_between_verification_and_answer_charges_once(product):
     assert killed.is_set()
     ledger = [row["warning"] for row in product.deductions()]
     assert {item["id"]: ledger.count(item["id"]) for item in expired} == {item["id"]: 1 for item in expired}
+    told = [fact(row, item["id"]) for item in expired for row in (Row.SUBMISSION, Row.VERIFICATION)]
+    tally = counted(database_of(product), told, "verified")
+    assert tally.wrong() == []
+    assert tally.by_row()[Row.DEDUCTION.value].stored == len(expired)
+
+
+def fact(row: Row, warning_id: str) -> Fact:
+    """What a person did about a warning, and was answered."""
+    name = f"rectified-{warning_id}" if row is Row.SUBMISSION else f"verified-{warning_id}"
+    at = clock()
+    return Fact(row=row, client=Client.HTTP, id=name, uscc=MERCHANT, published_at=at, acknowledged_at=at, warning_id=warning_id)
 
 
 def verified(product: Product, warning_id: str) -> bool:
@@ -185,3 +235,26 @@ def cat_bytes() -> bytes:
     import cv2  # noqa: PLC0415 - only here
 
     return cv2.imencode(".jpg", frame(read_cat(), 5)[::4, ::4])[1].tobytes()
+
+
+def test_the_short_form_of_the_loss_table_loses_doubles_and_forestalls_nothing():
+    """Every kind of fact, deadlines that fall due meanwhile, kills at random moments.
+
+    Late is only shown: here it would also say how busy the machine is with other tests.
+    """
+    options = Options(
+        minutes=0.2,
+        rate_per_s=30,
+        frames_per_s=0,
+        pause_s=(1.5, 3),
+        victims=("casework", "log", "gateway", "mqtt"),
+        clocks=Clocks(close_within_s=6, rectify_within_s=2, expiring_s=(2, 6)),
+    )
+    result = run(options, Console(quiet=True))
+    total, rows = result.tally.total(), result.tally.by_row()
+    print(f"\n{len(result.kills)} kills: {table.line(result.tally)}")  # noqa: T201
+    assert [item for item in result.tally.wrong() if item.lost or item.duplicates or item.early] == []
+    assert len(result.kills) >= 3
+    assert total.published == total.acknowledged == total.stored > 300
+    assert min(rows[row.value].published for row in (Row.RAISED, Row.EXPIRY, Row.DEADLINE, Row.DEDUCTION, Row.SUBMISSION)) > 0
+    assert result.notes["audit chain"].startswith("sound")

@@ -20,8 +20,10 @@ from cli.datadir import DataDirectory
 from cli.installation import prepare_demo
 from tests.e2e.foreign import CountingPublisher, mosquitto_pub
 from tests.e2e.product import CAMERA, Product, free_port, until
-from tests.e2e.test_kills import LOTS, cat_pictures, publish_lots, raised_for
+from tests.e2e.test_kills import LOTS, cat_pictures, counted, publish_lots, raised_for
 from tests.e2e.test_road import ground
+from tests.loss.ledger import Ledger
+from tests.loss.run import clock
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
@@ -58,16 +60,17 @@ def test_two_casework_workers_share_the_work_and_one_may_be_killed(tmp_path):
         product = Product(tmp_path / "data", port, mqtt_port, web, tmp_path / "web.log")
         try:
             until(lambda: httpx.get(f"{product.url}/readyz", timeout=2).status_code == 200, within_s=60, what="the pages")
-            walk(product, tmp_path, first, second)
+            walk(product, tmp_path, first, second, environment["KITCHEN_DATABASE_URL"])
         except AssertionError as error:
             raise AssertionError(f"{error}\n{log_of(tmp_path)}") from None
 
 
-def walk(product: Product, folder: Path, first: subprocess.Popen[bytes], second: subprocess.Popen[bytes]) -> None:
+def walk(product: Product, folder: Path, first: subprocess.Popen[bytes], second: subprocess.Popen[bytes], database: str) -> None:
     until(lambda: subscribed(product, folder), within_s=60, what="the gateway listens")
-    publisher = CountingPublisher(product)
+    ledger = Ledger(clock)
+    publisher = CountingPublisher(product, on_acknowledged=ledger.acknowledge)
     stop = threading.Event()
-    sender = threading.Thread(target=publish_lots, args=(publisher, "TWO", stop))
+    sender = threading.Thread(target=publish_lots, args=(publisher, "TWO", stop, ledger))
     sender.start()
     try:
         until(lambda: len(raised_for(product, "TWO")) >= LOTS // 6, within_s=90, what="warnings flow before the kill")
@@ -84,6 +87,7 @@ def walk(product: Product, folder: Path, first: subprocess.Popen[bytes], second:
     assert second.poll() is None
     doubled = {lot: items for lot, items in raised_for(product, "TWO").items() if len(items) > 1}
     assert doubled == {}
+    assert counted(database, ledger.facts(), "one of two casework workers").wrong() == []
     for picture in cat_pictures(folder):
         mosquitto_pub(product.mqtt_port, CAMERA, "cam/frame", picture)
     until(lambda: [i for i in product.warnings() if i["class"] == "pest_or_pet"], within_s=60, what="the camera's warning")

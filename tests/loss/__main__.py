@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from itertools import product
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 
 from tests.loss import table
@@ -40,6 +42,8 @@ def main() -> int:
     """Run; 0 if the last four columns are zero everywhere."""
     asked = arguments()
     console = Console(stderr=asked.json)
+    # what our own publishers say of each broken connection would run through the progress bar
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logs = list(Log) if asked.log == ALL else [Log(asked.log)]
     databases = list(Database) if asked.database == ALL else [Database(asked.database)]
     results = []

@@ -78,24 +78,20 @@ class Ground:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def intake(self) -> list[str]:
-        """Processes on the way from a device to a case."""
-        return [name for name in self.parts if name not in ("redis", "vision", "web")]
-
-    @property
     def databases(self) -> list[str]:
         """The database, if it is a process."""
         return [name for name in self.parts if name == "postgresql"]
 
-    def stored_bytes(self) -> dict[str, int]:
-        """Bytes on disk per part of the data."""
-        return {path.name: _size(path) for path in sorted(self.data.iterdir())} if self.data.exists() else {}
-
-
-def _size(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    return sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+    def disks(self) -> dict[str, list[Path]]:
+        """Where each process writes."""
+        data = self.data
+        casework = [*data.glob("kitchen.db*"), data / "media"]
+        found = {"log": [data / "log"], "mqtt": [data / "nats"], "redis": [data / "valkey", data.parent / "redis"]}
+        found |= {"kafka": [data.parent / "kafka"], "mosquitto": [data.parent / "mosquitto"], "manager": [data / "logs"]}
+        postgresql = self.parts.get("postgresql")
+        if isinstance(postgresql, Kept) and postgresql.cwd is not None:
+            found["postgresql"] = [postgresql.cwd]
+        return {name: paths for name, paths in {**found, self.sweepers[0]: casework}.items() if name in self.parts}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ from vision.demo.scene import frame, read_cat
 
 LOT_G: Final = 5_000_000
 PRICE_FEN_PER_KG: Final = 8800
-MIX: Final = {"temperature": 0.50, "sale": 0.35, "batch": 0.09, "expired": 0.03, "expiring": 0.03}
+MIX: Final[Mapping[str, float]] = {"temperature": 0.50, "sale": 0.35, "batch": 0.09, "expired": 0.03, "expiring": 0.03}
 """Shares of what is told. One in sixteen of the facts raises a warning, some of them by the sweep."""
 
 Clock = Callable[[], datetime]
@@ -181,6 +181,7 @@ class Load:
         rate_per_s: facts a second of all of them together.
         frames_per_s: of the camera.
         ledger: where everything told is noted.
+        mix: what is told, with its shares.
     """
 
     def __init__(
@@ -194,9 +195,11 @@ class Load:
         seed: int,
         folder: Path,
         clock: Clock,
+        mix: Mapping[str, float] = MIX,
     ) -> None:
+        self._mix = mix
         self._product, self._site, self._ledger, self._clock = product, site, ledger, clock
-        self._rate, self._frames, self._folder = rate_per_s, frames_per_s, folder
+        self.rate_per_s, self._frames, self._folder = rate_per_s, frames_per_s, folder
         self._random = random.Random(f"load {seed}")
         self._devices: list[Device] = []
         self._stack = ExitStack()
@@ -250,11 +253,11 @@ class Load:
         next_at = time.monotonic()
         while not self._stop.is_set():
             device = self._random.choice(self._devices)
-            what = self._random.choices(list(MIX), list(MIX.values()))[0]
+            what = self._random.choices(list(self._mix), list(self._mix.values()))[0]
             if what == "sale" and not device.lots:
                 what = "batch"
             getattr(self, f"_{what}")(device)
-            next_at += 1 / self._rate
+            next_at += 1 / self.rate_per_s
             self._stop.wait(max(0.0, next_at - time.monotonic()))
 
     def _tell(self, device: Device, row: Row, kind: str, body: dict[str, Any], **about: Any) -> None:
@@ -299,7 +302,7 @@ class Load:
             self._sell(device, lot)
 
     def _expiring(self, device: Device) -> None:
-        self._state(device, timedelta(seconds=self._random.uniform(15, 40)))
+        self._state(device, timedelta(seconds=self._random.uniform(*self._site.clocks.expiring_s)))
 
     def _state(self, device: Device, keeps_for: timedelta, *, keeps: bool = False) -> str:
         lot, now = device.new_lot(), self._clock()

@@ -95,6 +95,14 @@ def pulse(engine: Engine, now: datetime) -> Pulse:
         )
 
 
+def lots(engine: Engine, begin: datetime, end: datetime) -> list[tuple[str, str]]:
+    """Lots that are known now and expire within a span."""
+    batches = tables.batches.c
+    with engine.connect() as connection:
+        asked = select(batches.uscc, batches.lot).where(batches.expires_at.between(begin, end))
+        return [(row.uscc, row.lot) for row in connection.execute(asked)]
+
+
 def read(engine: Engine) -> Records:
     """Everything that is stored."""
     observations, weighings, batches = tables.observations.c, tables.weighings.c, tables.batches.c

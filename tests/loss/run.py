@@ -31,6 +31,7 @@ from tests.loss.inbox import Inbox, listening
 from tests.loss.ledger import Ledger, Row
 from tests.loss.load import Load, pictures_of_a_cat
 from tests.loss.parts import Managed
+from tests.loss.sightings import Sightings
 from tests.loss.tally import Scene, Tally, count
 
 QUIET_WITHIN_S, STILL_FOR_S, STUCK_FOR_S = 300.0, 4.0, 200.0
@@ -52,12 +53,13 @@ class Options:
     log: Log = Log.EMBEDDED
     database: Database = Database.SQLITE
     minutes: float = 10.0
-    rate_per_s: float = 60.0
+    rate_per_s: float = 40.0
     frames_per_s: float = 1.0
     pause_s: tuple[float, float] = (3.0, 14.0)
     casework: int = 2
     victims: tuple[str, ...] = ()
     seed: int = 1
+    clocks: site.Clocks = field(default_factory=site.Clocks)
     keep: Path | None = None
 
 
@@ -114,12 +116,13 @@ class _Run:
         self.chronicle, self.ledger = Chronicle(clock), Ledger(clock)
         self.random = random.Random(f"kills {options.seed}")
         self.counted_restarts = 0
+        self.known_at: dict[tuple[str, str], datetime] = {}
 
     def run(self) -> Result:
         started_at = clock()
         options = self.options
         with listening() as inbox:
-            place = site.write(self.folder / "config", inbox.url)
+            place = site.write(self.folder / "config", inbox.url, self.options.clocks)
             self.console.print(
                 f"{options.log.value} log, {options.database.value}: starting; seed {options.seed}", highlight=False
             )
@@ -141,8 +144,9 @@ class _Run:
             clock=clock,
         )
         photo = pictures_of_a_cat()[0]
-        clerks = Clerks(product, place, self.ledger, clock=clock, passwords=_password, photo=photo)
-        with load, clerks, self._progress(ground) as show:
+        clerks = Clerks(product, place, self.ledger, clock=clock, passwords=password_of, photo=photo)
+        with load, clerks, Sightings(ground.database_url, clock) as sightings, self._progress(ground) as show:
+            self.known_at = sightings.known_at
             self._kill_for(ground, options.minutes * 60, show)
             load.stop()
             self._all_up(ground)
@@ -250,7 +254,7 @@ class _Run:
             rules=configs.load(place.directory).rules,
             ended_at=ended_at,
             sweep_away=[*self.chronicle.all_away(ground.sweepers), *self.chronicle.outages(ground.databases)],
-            intake_away=self.chronicle.outages(ground.intake),
+            known_at=self.known_at,
             received=inbox.received(),
         )
         tally = count(self.ledger.facts(), stored, scene)
@@ -293,7 +297,7 @@ def _restarts(ground: Ground) -> int:
     return sum(part.restarts for part in ground.parts.values() if isinstance(part, Managed))
 
 
-def _password(login: str) -> str:
+def password_of(login: str) -> str:
     return DEMO_USERS.get(login, f"{login}-demo")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
@@ -15,9 +15,16 @@ from domain.events import EventName
 from domain.ids import uscc_check_character
 from tests.e2e.product import CAMERA, MERCHANT, REGION
 
-CLOSE_WITHIN_S: Final = 40
-RECTIFY_WITHIN_S: Final = 15
 TO_MERCHANTS, TO_INSPECTORS = "merchants", "inspectors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """The shortened limits, in seconds; ``expiring``: how far ahead a lot expires that is on sale."""
+
+    close_within_s: float = 40.0
+    rectify_within_s: float = 15.0
+    expiring_s: tuple[float, float] = (15.0, 40.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Site:
     """The written configuration and who speaks in it."""
 
     directory: Path
+    clocks: Clocks
     foreign: tuple[Voice, ...]
     edge: tuple[Voice, ...]
     http: tuple[Voice, ...]
@@ -51,12 +59,13 @@ def usccs(count: int) -> list[str]:
     return [MERCHANT, *(body + uscc_check_character(body) for body in bodies)]
 
 
-def write(directory: Path, inbox_url: str, *, foreign: int = 8, edge: int = 4, http: int = 1) -> Site:
+def write(directory: Path, inbox_url: str, clocks: Clocks, *, foreign: int = 8, edge: int = 4, http: int = 1) -> Site:
     """Write the configuration.
 
     Args:
         directory: made if it is missing.
         inbox_url: where notifications go.
+        clocks: the limits.
         foreign: scales whose client only keeps to MQTT.
         edge: scales with the product's own publisher.
         http: scales that post to the API.
@@ -70,10 +79,11 @@ def write(directory: Path, inbox_url: str, *, foreign: int = 8, edge: int = 4, h
     camera = {"id": CAMERA, "uscc": MERCHANT, "zones": [{"name": "kitchen", "kind": "kitchen"}]}
     _dump(directory / "devices.yaml", {"devices": [camera, *({"id": voice.device, "uscc": voice.uscc} for voice in voices)]})
     _dump(directory / "users.yaml", {"users": _users(logins)})
-    _dump(directory / "rules.yaml", _rules())
+    _dump(directory / "rules.yaml", _rules(clocks))
     _dump(directory / "routes.yaml", {"routes": _routes(codes, inbox_url)})
     return Site(
         directory=directory,
+        clocks=clocks,
         foreign=tuple(voices[:foreign]),
         edge=tuple(voices[foreign : foreign + edge]),
         http=tuple(voices[foreign + edge :]),
@@ -106,10 +116,10 @@ def _users(logins: dict[str, str]) -> list[dict[str, Any]]:
     return [*merchants, inspector, {"login": "supervisor", "name": "Supervisor", "role": "supervisor"}]
 
 
-def _rules() -> dict[str, Any]:
-    rectify = RECTIFY_WITHIN_S / 3600
+def _rules(clocks: Clocks) -> dict[str, Any]:
+    rectify = clocks.rectify_within_s / 3600
     return {
-        "clocks": {"close_within_hours": CLOSE_WITHIN_S / 3600},
+        "clocks": {"close_within_hours": clocks.close_within_s / 3600},
         "camera": {"pest_or_pet": {"rectify_within_hours": rectify}},
         "register": {"RW1": {"rectify_within_hours": rectify}, "RW2": {"rectify_within_hours": rectify}},
     }

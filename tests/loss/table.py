@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.loss import document
 from tests.loss.run import Result
-from tests.loss.site import CLOSE_WITHIN_S, RECTIFY_WITHIN_S
-from tests.loss.tally import COLUMNS, Counts
+from tests.loss.site import Clocks
+from tests.loss.tally import COLUMNS, Counts, Tally
 
 MOST_WRONG = 20
 LOGS = {"embedded": "embedded log", "kafka": "Apache Kafka 4"}
@@ -32,10 +32,10 @@ round. When the time is over and all is quiet, what was acknowledged is compared
   the same message received again under its own id is none, and is noted below the table.
 - **early**: a deadline step before its instant. **late**: more than 1 s after it while the sweep ran, or more than 10 s after its
   process (or the database) was back. On PostgreSQL a step counts when its transaction was committed; SQLite keeps no such time,
-  so there it is the instant of the sweep that wrote it.
+  so there it is the instant of the sweep that wrote it. A lot that expires is judged from when it is known.
 - "stock" is computed from outside: what a lot began with, less every sale told; a sale taken twice would show.
-- Limits are shortened by configuration, so that deadlines fall due during the run: close_by after {CLOSE_WITHIN_S} s,
-  rectify_by {RECTIFY_WITHIN_S} s after delivery. Nothing else differs from an ordinary site.
+- Limits are shortened by configuration, so that deadlines fall due during the run: close_by after {Clocks().close_within_s:g} s,
+  rectify_by {Clocks().rectify_within_s:g} s after delivery. Nothing else differs from an ordinary site.
 - In the tables by process each item is counted to the kill nearest in time, so that their sums are the whole.
 - Live pages (Redis) are not counted: they are rebuilt from SQL. Frames are perishable; what was found in them is counted.
 """
@@ -91,6 +91,12 @@ def _markdown(rows: Mapping[str, Counts], first: str) -> str:
     return "\n".join(lines)
 
 
+def line(tally: Tally) -> str:
+    """All of it in one line, for the output of a test."""
+    total = tally.total()
+    return ", ".join(f"{name} {getattr(total, name)}" for name in COLUMNS)
+
+
 def as_json(result: Result) -> dict[str, Any]:
     """JSON values."""
 
@@ -124,10 +130,8 @@ def as_json(result: Result) -> dict[str, Any]:
 def section(result: Result) -> str:
     """The run as a section of the document."""
     options = result.options
-    name = f"{options.log.value}-{options.database.value}"
     wrong = result.tally.wrong()[:MOST_WRONG]
     parts = [
-        f"<!-- begin {name} -->",
         f"## {LOGS[options.log.value]}, {DATABASES[options.database.value]}",
         f"{_headline(result)}.\n{result.machine}. Seconds between kills: {options.pause_s[0]:g} to {options.pause_s[1]:g}.",
         _markdown(result.tally.by_row(), "kind"),
@@ -137,17 +141,10 @@ def section(result: Result) -> str:
     ]
     if wrong:
         parts.append("What is not zero:\n\n" + "\n".join(f"- {item.row.value} at {item.at}: {item.what}" for item in wrong))
-    return "\n\n".join([*parts, f"<!-- end {name} -->"]) + "\n"
+    return "\n\n".join(parts)
 
 
 def write(result: Result, path: Path) -> None:
     """Put the section into the document, in place of the one of an earlier run."""
-    text = path.read_text("utf-8") if path.exists() else INTRODUCTION
     name = f"{result.options.log.value}-{result.options.database.value}"
-    own = re.compile(rf"<!-- begin {name} -->.*?<!-- end {name} -->\n", re.DOTALL)
-    new = section(result)
-    head = text.split("<!-- begin", 1)
-    text = INTRODUCTION + ("\n<!-- begin" + head[1] if len(head) > 1 else "")
-    text = own.sub(lambda _: new, text) if own.search(text) else f"{text.rstrip()}\n\n{new}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    document.write(path, INTRODUCTION, name, section(result))

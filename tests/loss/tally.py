@@ -102,7 +102,7 @@ class Scene:
 
     Attributes:
         sweep_away: when no process swept, or the database it asks was away.
-        intake_away: when any process on the way from a device to a case was away.
+        known_at: when a lot (merchant, lot) was first seen in the database; the sweep cannot judge it before.
         received: notifications as the other end got them: route and what the message says of itself.
         ended_at: when everything had become quiet.
     """
@@ -110,7 +110,7 @@ class Scene:
     rules: Rules
     ended_at: datetime
     sweep_away: Sequence[Outage] = ()
-    intake_away: Sequence[Outage] = ()
+    known_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     received: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
 
@@ -234,9 +234,11 @@ def _raised(facts: Sequence[Fact], records: Records, scene: Scene) -> Iterator[I
         row = Row.RAISED if fact.expires_at <= fact.published_at else Row.EXPIRY
         found = warnings[fact.uscc, fact.lot]
         raised_at = min((warning.raised_at for warning in found), default=None)
+        known_at = scene.known_at.get((fact.uscc, fact.lot))
         acknowledged = fact.acknowledged_at is not None
-        late = raised_at is not None and row is Row.EXPIRY and is_late(raised_at, fact.expires_at, scene.intake_away)
-        item = Item(
+        swept = row is Row.EXPIRY and raised_at is not None and known_at is not None and known_at < raised_at
+        due_at = max(fact.expires_at, known_at) if swept and known_at is not None else fact.expires_at
+        yield Item(
             row=row,
             client=fact.client,
             at=raised_at or fact.published_at,
@@ -245,12 +247,11 @@ def _raised(facts: Sequence[Fact], records: Records, scene: Scene) -> Iterator[I
             lost=int(acknowledged and not found),
             duplicates=max(0, len(found) - 1),
             early=int(raised_at is not None and raised_at < fact.expires_at),
-            late=int(late),
-            lateness_s=(raised_at - fact.expires_at).total_seconds() if raised_at and row is Row.EXPIRY else None,
-            what=f"lot {fact.lot} expires {fact.expires_at}, published {fact.published_at}, "
+            late=int(swept and raised_at is not None and is_late(raised_at, due_at, scene.sweep_away)),
+            lateness_s=(raised_at - due_at).total_seconds() if swept and raised_at is not None else None,
+            what=f"lot {fact.lot} expires {fact.expires_at}, published {fact.published_at}, known {known_at}, "
             f"raised {[warning.raised_at.isoformat() for warning in found]}",
         )
-        yield item
 
 
 def _findings(records: Records, scene: Scene) -> Iterator[Item]:
@@ -346,7 +347,7 @@ def _deadline(what: Due, step: AuditEntry, warning: Warning, records: Records, s
         early=int(step.at < at or (what not in REMINDERS and step.at == at)),
         late=int(is_late(applied_at, at, scene.sweep_away)),
         lateness_s=(applied_at - at).total_seconds(),
-        what=f"{warning.id}: {what.value} of {at}, applied {applied_at}",
+        what=f"{warning.id}: {what.value} of {at}, swept {step.at}, applied {applied_at}",
     )
 
 
