@@ -15,11 +15,16 @@ from pydantic import BaseModel
 
 from configs.problems import Problem
 
+try:
+    from yaml import CSafeLoader as _SafeLoader  # libyaml reads a scheme six times as fast
+except ImportError:  # PyYAML was built without it
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
 _MAX_BYTES = 2_000_000
 _KEEP = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_SafeLoader):
     """PyYAML's safe loader with the scalar forms of YAML 1.2's core schema and without repeated keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML declares it so
