@@ -35,6 +35,7 @@ def cross_check(configuration: Configuration, directory: Path) -> list[Problem]:
         _users,
         _routes,
         _codes,
+        _clauses,
     )
     found = [problem for check in checks for problem in check(configuration)]
     return [
@@ -158,3 +159,17 @@ def _codes(configuration: Configuration) -> Iterator[Problem]:
                         what=f"it cites {code}, which scheme {scheme} has not",
                         hint=f"add the code to schemes/{scheme}.yaml, or set enabled: false",
                     )
+
+
+def _clauses(configuration: Configuration) -> Iterator[Problem]:
+    known = {code for scheme in configuration.schemes.values() for code in scheme.rules}
+    for clause in configuration.consequences.template.clauses:
+        for code in clause.codes:
+            if code not in known:
+                yield Problem(
+                    file="consequences.yaml",
+                    key=f"commitment.clauses.{clause.id}.codes",
+                    what=f"no scheme has the code {code}",
+                    hint=nearest(code, sorted(known)) or "remove it",
+                    fatal=False,
+                )

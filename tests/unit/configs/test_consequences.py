@@ -52,3 +52,12 @@ def test_a_mistake_is_told_with_its_file(tmp_path: Path, old: str, new: str, say
     with pytest.raises(ConfigurationError, match=says) as caught:
         configs.load(site)
     assert "consequences.yaml" in str(caught.value)
+
+
+def test_a_clause_that_cites_a_code_of_no_scheme_is_told(tmp_path: Path) -> None:
+    site = Path(shutil.copytree(configs.demo_directory(), tmp_path / "site"))
+    text = (configs.default_directory() / "consequences.yaml").read_text("utf-8")
+    (site / "consequences.yaml").write_text(text.replace("codes: [XV11]", "codes: [XV11, XV99]"), "utf-8")
+    told = [problem for problem in configs.check(site) if problem.key == "commitment.clauses.publication.codes"]
+    assert [(problem.what, problem.fatal) for problem in told] == [("no scheme has the code XV99", False)]
+    assert configs.load(site).consequences.template.clauses_of("XV99") == ("publication",), "a warning stops nothing"
