@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from credit.calendar import Calendar, within_working_days
+from credit.calendar import Calendar, Deadline, within_working_days
 from credit.sampling import months_after
 from credit.transitions import BUSINESS, CLOCK, LEADERS, OFFICERS, Lifecycle, Moved
 from domain.errors import BadInput, Code, Forbidden
@@ -90,6 +90,7 @@ class Listing:
     """One merchant on the way to a list, on it, or off it again.
 
     Attributes:
+        came_at: when the clue came.
         violation_listed: the violation is of the kinds the list is for (Order 44).
         heavier_penalty: a heavier administrative penalty was imposed for it.
         defended: what the merchant stated, in order.
@@ -102,6 +103,7 @@ class Listing:
     uscc: str
     list: str
     clue: Clue
+    came_at: datetime
     state: ListingState = ListingState.CLUE
     violation_listed: bool = False
     heavier_penalty: bool = False
@@ -236,6 +238,11 @@ def expire(listing: Listing, terms: ListingTerms, *, actor: Actor, now: datetime
 def unpushed(listing: Listing, *, actor: Actor, now: datetime) -> Moved[Listing]:
     """Every department has been told of the removal."""
     return LIFE.move(listing, _C.UNPUSH, actor=actor, now=now)
+
+
+def review_deadline(listing: Listing, terms: ListingTerms, calendar: Calendar) -> Deadline:
+    """Until when somebody looks into the clue: for one from a court the next working day (R-10)."""
+    return within_working_days(listing.came_at, terms.review_working_days, calendar)
 
 
 def listing_ends_by(listing: Listing, terms: ListingTerms) -> datetime | None:

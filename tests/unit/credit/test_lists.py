@@ -21,7 +21,7 @@ S = x.ListingState
 
 
 def a_listing(state=S.CLUE, **changes):
-    known = {"id": "x", "uscc": USCC, "list": "serious_dishonesty", "clue": x.Clue.PENALTY, "state": state}
+    known = {"id": "x", "uscc": USCC, "list": "serious_dishonesty", "clue": x.Clue.PENALTY, "state": state, "came_at": NOW}
     return x.Listing(**{**known, "violation_listed": True, "heavier_penalty": True, **changes})
 
 
@@ -80,6 +80,11 @@ def test_the_merchant_may_speak_until_the_notice_ends():
         x.state_case(spoken, actor=MERCHANT, text="and", now=at(11, 24, 0, 1))
     with pytest.raises(Forbidden):
         x.state_case(spoken, actor=STRANGER, text="me too", now=NOW)
+
+
+def test_a_courts_event_is_looked_into_by_the_next_working_day():
+    friday = a_listing(clue=x.Clue.COURT, came_at=at(11, 20, 17))
+    assert x.review_deadline(friday, TERMS, WEEKDAYS).by == at(11, 24, 0)
 
 
 def test_what_is_dropped_is_not_listed():
