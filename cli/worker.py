@@ -59,12 +59,20 @@ async def stoppable(name: str) -> AsyncIterator[asyncio.Event]:
 
 
 def work(worker: Coroutine[object, object, None]) -> NoReturn:
-    """Run a worker to its end and leave at once: everything is closed, and Python's own tear-down would take seconds."""
-    asyncio.run(worker)
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    """Run a worker to its end and leave at once: everything is closed, and Python's own tear-down would take seconds.
+
+    It would also wait for threads, and one that is stuck in a call would keep a worker that was told to stop.
+    """
+
+    async def to_its_end() -> NoReturn:
+        await worker
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    asyncio.run(to_its_end())
+    raise AssertionError("unreachable")
 
 
 def show_metrics(setting: Setting) -> None:

@@ -3,12 +3,15 @@
 Faust commits offsets only after ``producer.flush()``, which waits until the producer's buffer is *empty*. An agent that
 sends while it is being flushed refills the buffer, so under a backlog one commit can take many seconds and a kill
 replays thousands of events. Here a flush waits only for what was queued when it was called. This touches private parts of
-faust-streaming 0.15; the version is pinned and ``tests/contract/streams`` proves the behaviour.
+faust-streaming 0.15 and aiokafka 0.14: ``install`` refuses to run over others; ``tests/contract/streams`` proves the behaviour.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, ClassVar
 
 from faust.transport import drivers
@@ -16,7 +19,19 @@ from faust.transport.drivers import aiokafka as base
 from faust.transport.producer import ProducerBuffer
 from faust.types.tuples import FutureMessage
 
+from domain.errors import ConfigurationError
 from streams.address import SCHEME
+
+WRITTEN_FOR = {"faust-streaming": "0.15", "aiokafka": "0.14"}
+"""The versions whose private parts this module knows."""
+
+_PRIVATE_PARTS = (
+    (ProducerBuffer, "__post_init__", ("self",)),
+    (ProducerBuffer, "put", ("self", "fut")),
+    (ProducerBuffer, "flush", ("self",)),
+    (ProducerBuffer, "_send_pending", ("self", "fut")),
+    (base.Producer, "flush", ("self",)),
+)
 
 
 class CountingBuffer(ProducerBuffer):  # type: ignore[misc]
@@ -33,8 +48,10 @@ class CountingBuffer(ProducerBuffer):  # type: ignore[misc]
         super().put(fut)
 
     async def _send_pending(self, fut: FutureMessage) -> None:
-        await super()._send_pending(fut)
-        self._sent += 1
+        try:
+            await super()._send_pending(fut)
+        finally:
+            self._sent += 1
 
     async def flush(self) -> None:
         """Wait until everything queued before this call has been handed to the client."""
@@ -64,6 +81,25 @@ class Transport(base.Transport):  # type: ignore[misc]
     Producer: ClassVar[type[Producer]] = Producer
 
 
-def install() -> None:
-    """Make ``kitchen://`` known to Faust."""
+def install(installed: Callable[[str], str] = version) -> None:
+    """Make ``kitchen://`` known to Faust.
+
+    Args:
+        installed: tells a distribution's version.
+
+    Raises:
+        ConfigurationError: if Faust or aiokafka are of a version this module does not know, or their private parts have changed.
+    """
+    for name, known in WRITTEN_FOR.items():
+        if (found := installed(name)) != known and not found.startswith(f"{known}."):
+            raise _unknown(f"{name} {found} is installed")
+    for owner, name, parameters in _PRIVATE_PARTS:
+        part = getattr(owner, name, None)
+        if part is None or tuple(inspect.signature(part).parameters) != parameters:
+            raise _unknown(f"{owner.__qualname__}.{name}{parameters} is not there")
     drivers.TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
+
+
+def _unknown(what: str) -> ConfigurationError:
+    fitting = " ".join(f"'{name}=={known}.*'" for name, known in WRITTEN_FOR.items())
+    return ConfigurationError(f"the stream driver does not fit: {what}", hint=f"pip install {fitting}")

@@ -15,7 +15,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import faust
 import structlog
 
 from domain.errors import BadInput, Code
@@ -27,9 +26,10 @@ from streams import metrics
 from streams.address import bootstrap_servers
 from streams.backlog import newest_of_each
 from streams.codecs import decode, encode, read_headers
+from streams.drain import Worker
 from streams.guard import Guard
 from streams.sink import KafkaSink
-from streams.worker import faust_app, running
+from streams.worker import add_agent, faust_app, running
 from vision.eye import Eye, Frame
 
 log = structlog.get_logger(__name__)
@@ -128,28 +128,19 @@ def frame_of(event: Any) -> Frame:
     )
 
 
-def add_agents(app: faust.App, watch: Watch) -> None:
+def add_agents(app: Worker, watch: Watch, guard: Guard) -> None:
     """Declare the agents; before the app starts."""
-    frames, detections = (app.topic(name, value_type=bytes, key_type=bytes) for name in TOPICS)
-
-    async def look_at_frames(stream: Any) -> None:
-        async for batch in stream.noack_take(MOST_WAITING, within=WITHIN_S):
-            await watch.frames(batch)
-
-    async def hear_detections(stream: Any) -> None:
-        async for batch in stream.noack_take(MOST_WAITING, within=WITHIN_S):
-            await watch.detections(batch)
-
-    app.agent(frames)(look_at_frames)
-    app.agent(detections)(hear_detections)
+    add_agent(app, Topic.FRAMES, watch.frames, guard, most=MOST_WAITING, within_s=WITHIN_S)
+    add_agent(app, Topic.DETECTIONS, watch.detections, guard, most=MOST_WAITING, within_s=WITHIN_S)
 
 
 async def run(*, kafka_url: str, data: Path, eye: Eye, clock: Callable[[], datetime], stop: asyncio.Event) -> None:
     """Be the vision worker until ``stop`` is set."""
     app = faust_app("vision", kafka_url, data)
     async with KafkaSink(bootstrap_servers(kafka_url), client_id="vision") as sink:
-        watch = Watch(eye, sink, Guard(sink, clock), clock)
-        add_agents(app, watch)
+        guard = Guard(sink, clock)
+        watch = Watch(eye, sink, guard, clock)
+        add_agents(app, watch, guard)
         try:
             async with running(app, kafka_url, TOPICS):
                 await stop.wait()

@@ -1,8 +1,9 @@
 """Watches a worker from inside and ends its process when it makes no progress; the process manager starts it again.
 
-Two ways to be stuck are told apart: the event loop itself stands still (seen from a thread), or the loop runs but the committed
-offset does not move although there are records behind it (seen from the broker's own numbers). Ending is abrupt on purpose:
-every effect is idempotent and nothing is acknowledged before it is durable.
+Three ways to be stuck are told apart: the event loop itself stands still (seen from a thread); the loop runs but the committed
+offset does not move although there are records behind it (seen from the broker's own numbers); the stream worker has ended by
+itself, so that there is nothing left to move. Ending is abrupt on purpose: every effect is idempotent and nothing is acknowledged
+before it is durable. No alarm: while a part the events need says that it is away, and while a rebalance does not take too long.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams import metrics
+from streams.guard import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +57,56 @@ class Progress:
             del self._since[gone]
         return stuck
 
+    def forget(self) -> None:
+        """Begin anew: what was not moving until now had its reason."""
+        self._since.clear()
+
     def age_s(self, partition: tuple[str, int], at: float) -> float:
         """Seconds since the last progress of a partition."""
         known = self._since.get(partition)
         return at - known[1] if known else 0.0
+
+
+class Excuse:
+    """Why no progress is no fault now: an event waits for a part that is away, or a rebalance is going on, but not for ever.
+
+    Args:
+        rebalancing: whether one is going on.
+        longest_s: how long one may take.
+        waits: whether an event was lately told to come again, by the monotonic clock.
+    """
+
+    def __init__(
+        self, rebalancing: Callable[[], bool], *, longest_s: float, waits: Callable[[float], bool] = Guard.waits
+    ) -> None:
+        self._rebalancing, self._longest_s, self._waits = rebalancing, longest_s, waits
+        self._since: float | None = None
+
+    def __call__(self, at: float) -> bool:
+        """Whether it holds at an instant of the monotonic clock."""
+        if not self._rebalancing():
+            self._since = None
+        elif self._since is None:
+            self._since = at
+        return self._waits(at) or (self._since is not None and at - self._since < self._longest_s)
+
+
+class LifeWatch:
+    """Ends the process when the stream worker in it has ended without being told to.
+
+    Args:
+        death: why it does nothing any more; empty while it lives.
+    """
+
+    def __init__(self, death: Callable[[], str], *, every_s: float = 1.0, end: Callable[[str], None] = end_process) -> None:
+        self._death, self._every_s, self._end = death, every_s, end
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            if reason := self._death():
+                self._end(reason)
 
 
 class LoopWatch:
@@ -104,8 +152,10 @@ class ProgressWatch:
         mine: Callable[[], set[tuple[str, int]]],
         patience_s: float,
         every_s: float = 5.0,
+        excused: Callable[[float], bool] = lambda _at: False,
         end: Callable[[str], None] = end_process,
     ) -> None:
+        self._excused = excused
         self._bootstrap, self._group, self._topics, self._mine = bootstrap, group, topics, mine
         self._every_s, self._end = every_s, end
         self._progress = Progress(patience_s)
@@ -117,7 +167,7 @@ class ProgressWatch:
                 await self._watch()
             except (KafkaError, OSError) as error:
                 log.info("watchdog.broker_away", error=repr(error))
-                self._progress = Progress(self._progress.patience_s)
+                self._progress.forget()
                 await asyncio.sleep(self._every_s)
 
     async def _watch(self) -> None:
@@ -147,6 +197,8 @@ class ProgressWatch:
             done = known.offset if known is not None and known.offset >= 0 else begins[partition]
             offsets[partition.topic, partition.partition] = (max(done, begins[partition]), ends[partition])
         now = monotonic()
+        if self._excused(now):
+            self._progress.forget()
         stuck = self._progress.observe(offsets, now)
         self._publish(offsets, now)
         if stuck:

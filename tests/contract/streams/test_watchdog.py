@@ -3,7 +3,8 @@
 import asyncio
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from time import monotonic
 
 import pytest
 
@@ -12,6 +13,7 @@ from streams.sink import KafkaSink
 from streams.topics import ensure_topics
 from streams.watchdog import EXIT_STUCK, ProgressWatch
 from streams.worker import faust_app, running
+from tests.contract.streams.parts import feed, log_at, planted, until
 
 pytestmark = pytest.mark.service
 
@@ -75,3 +77,56 @@ async def test_a_worker_that_takes_records_and_never_acknowledges_is_ended(tmp_p
 
 async def test_a_worker_that_acknowledges_is_left_alone(tmp_path):
     assert await watched(tmp_path, acknowledge=True, wait_s=8) == []
+
+
+PATIENCE_S = 4.0
+EVENTS = 200
+
+STUCK = {
+    "loop": "the event loop has not turned",
+    "thread": "no progress on findings",
+    "never": "no progress on findings",
+    "fetcher": "no progress on findings",
+    "crash": "the stream worker crashed",
+}
+WELL = {
+    "an idle topic": {"topic": "deductions"},
+    "a slow but moving worker": {"mode": "slow", "wait_s": 1.0},
+    "a database that is away": {"mode": "away"},
+}
+
+
+async def test_a_worker_that_is_stuck_in_any_way_ends_as_a_temporary_failure(tmp_path):
+    async with log_at(tmp_path) as address:
+        await feed(address, "findings", EVENTS)
+        with ExitStack() as parts:
+            workers = {
+                mode: parts.enter_context(planted(address, tmp_path / mode, group=mode, mode=mode, patience_s=PATIENCE_S))
+                for mode in STUCK
+            }
+            await until(lambda: bool(workers["fetcher"].effects), "they work")
+            await feed(address, "findings", EVENTS, first=EVENTS)
+            ends = {mode: await worker.ended() for mode, worker in workers.items()}
+            reasons = {mode: worker.said for mode, worker in workers.items()}
+    assert ends == dict.fromkeys(STUCK, EXIT_STUCK)
+    assert {mode: reason for mode, reason in STUCK.items() if reason not in reasons[mode]} == {}
+    assert len(workers["fetcher"].effects) < 2 * EVENTS, "it was stuck before it had everything"
+
+
+async def test_no_alarm_for_a_worker_that_only_waits(tmp_path):
+    async with log_at(tmp_path) as address:
+        await feed(address, "findings", EVENTS)
+        with ExitStack() as parts:
+            workers = {
+                why: parts.enter_context(planted(address, tmp_path / f"{place}", group=f"{place}", patience_s=PATIENCE_S, **how))
+                for place, (why, how) in enumerate(WELL.items())
+            }
+            await until(lambda: all(worker.ready for worker in workers.values()), "they run")
+            since = monotonic()
+            await until(lambda: monotonic() - since > 2.5 * PATIENCE_S or not all_run(workers), "time passes")
+            assert {why: worker.said for why, worker in workers.items() if worker.process.poll() is not None} == {}
+        assert len(workers["a slow but moving worker"].effects) > PATIENCE_S
+
+
+def all_run(workers) -> bool:
+    return all(worker.process.poll() is None for worker in workers.values())
