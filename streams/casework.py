@@ -26,9 +26,10 @@ from domain.topics import Topic
 from streams import metrics
 from streams.address import bootstrap_servers
 from streams.codecs import decode, read_headers
+from streams.drain import Worker
 from streams.guard import Guard
 from streams.sink import KafkaSink
-from streams.worker import faust_app, running
+from streams.worker import add_agent, faust_app, running
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,11 @@ class Intake:
 
     def __init__(self, office: Office, guard: Guard, clock: Callable[[], datetime], nudge: Callable[[], None]) -> None:
         self._office, self._guard, self._clock, self._nudge = office, guard, clock, nudge
+
+    @property
+    def guard(self) -> Guard:
+        """What its agents are guarded by."""
+        return self._guard
 
     async def observations(self, batch: Sequence[FaustEvent]) -> None:
         """One transaction for a batch of observations."""
@@ -154,25 +160,15 @@ def dead_letter_of(event: faust.EventT) -> DeadLetter:
     )
 
 
-def add_agents(app: faust.App, intake: Intake) -> None:
+def add_agents(app: Worker, intake: Intake) -> None:
     """Declare the agents; before the app starts."""
-    observations, findings, letters = (app.topic(name, value_type=bytes, key_type=bytes) for name in TOPICS)
-
-    async def take_observations(stream: faust.StreamT) -> None:
-        async for batch in stream.noack_take(BATCH, within=WITHIN_S):
-            await intake.observations(batch)
-
-    async def take_findings(stream: faust.StreamT) -> None:
-        async for batch in stream.noack_take(BATCH, within=WITHIN_S):
-            await intake.findings(batch)
-
-    async def take_dead_letters(stream: faust.StreamT) -> None:
-        async for batch in stream.noack_take(BATCH, within=WITHIN_S):
-            await intake.dead_letters(batch)
-
-    app.agent(observations)(take_observations)
-    app.agent(findings)(take_findings)
-    app.agent(letters)(take_dead_letters)
+    takers = {
+        Topic.OBSERVATIONS: intake.observations,
+        Topic.FINDINGS: intake.findings,
+        Topic.DEAD_LETTERS: intake.dead_letters,
+    }
+    for topic, take in takers.items():
+        add_agent(app, topic, take, intake.guard, most=BATCH, within_s=WITHIN_S)
 
 
 async def sweep_for_ever(
