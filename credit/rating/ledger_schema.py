@@ -54,7 +54,7 @@ def schema_of(scheme: Scheme, *, title: str, language: str) -> dict[str, Any]:
         language: ``zh`` or ``en``.
     """
     one = _violation(scheme, language)
-    history = {**one, "required": ["code", "at"], "allOf": []}
+    history = {key: value for key, value in one.items() if key != "allOf"} | {"required": ["code", "at"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
@@ -84,8 +84,8 @@ def _violation(scheme: Scheme, language: str) -> dict[str, Any]:
             properties[rule.degree.fact] = _degree(scheme, rule.degree.fact, language)
         if extra:
             needs.append({"if": {"properties": {"code": {"const": rule.code}}}, "then": {"required": extra}})
-    required = list(ALWAYS)
-    return {"type": "object", "properties": properties, "required": required, "allOf": needs, "additionalProperties": False}
+    form = {"type": "object", "properties": properties, "required": list(ALWAYS), "additionalProperties": False}
+    return {**form, "allOf": needs} if needs else form
 
 
 def _degree(scheme: Scheme, fact: str, language: str) -> dict[str, Any]:
