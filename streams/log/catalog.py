@@ -24,6 +24,7 @@ from streams.log.durable import replace_file, sync_directory
 from streams.log.errors import Damaged, Refused
 from streams.log.metrics import Metrics
 from streams.log.partition import Partition
+from streams.log.segment import SUFFIX as SEGMENT_SUFFIX
 from streams.log.settings import TopicChoice, TopicSettings, chosen, with_configs
 
 logger = structlog.get_logger(__name__)
@@ -268,6 +269,8 @@ class Catalog:
         """Free the files of deleted topics; those that do not go now are tried again at the next start."""
         for directory in self._doomed:
             shutil.rmtree(self._root / directory, ignore_errors=True)
+        if self._doomed:
+            sync_directory(self._root)
         self._doomed = tuple(directory for directory in self._doomed if (self._root / directory).exists())
 
     async def _blocking(self, work: Callable[[], Done]) -> Done:
@@ -326,4 +329,7 @@ class Catalog:
         self._take(topics)
         known = {topic.directory for topic in topics.values()}
         for stray in sorted(path for path in self._root.iterdir() if path.name not in known):
-            logger.warning("directory belongs to no topic", directory=str(stray))
+            if any(path.stat().st_size for path in stray.rglob(f"*{SEGMENT_SUFFIX}")):
+                logger.warning("directory belongs to no topic", directory=str(stray))
+            else:  # a topic whose creation a crash cut short
+                shutil.rmtree(stray, ignore_errors=True)

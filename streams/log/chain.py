@@ -175,10 +175,12 @@ class Chain:
         return segment
 
     def _continued(self, segments: list[Segment], safe_to: int) -> list[Segment]:
-        """Drop what was deleted by request, and see to it that the last segment may be written."""
-        while segments and segments[0].end_offset <= self._start and (len(segments) > 1 or segments[0].end_offset < self._start):
-            segments[0].close()
-            segments.pop(0).unlink()
+        """See to it that the last segment may be written, and that no offset is given twice."""
+        if segments and segments[-1].end_offset < self._start:  # only where nothing was promised: a tail lost unsynced
+            for segment in segments:
+                segment.close()
+                segment.unlink()
+            segments = []
         if not segments:
             if safe_to > self._start:
                 self._say(self.directory, Damage(0, 0, self._start, safe_to))

@@ -29,7 +29,8 @@ class Disk:
 
     def __init__(self, root: Path, shadow: Path) -> None:
         self.root = root
-        self.syncs = 0
+        self.before_step: Callable[[], None] | None = None
+        """Called before each sync, rename, deletion and opening, with everything else held."""
         self._shadow = shadow
         self._held = threading.RLock()
         self._bytes: dict[int, bytes] = {}
@@ -87,7 +88,7 @@ class Disk:
 
     def _synced(self, descriptor: int) -> None:
         with self._held:
-            self.syncs += 1
+            self._step()
             handle, status = Path(f"/proc/self/fd/{descriptor}"), os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
                 self._note_names(handle.readlink())
@@ -112,9 +113,16 @@ class Disk:
     def _frozen(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **named: Any) -> Any:
             with self._held:
+                self._step()
                 return real(*args, **named)
 
         return call
+
+    def _step(self) -> None:
+        begin, self.before_step = self.before_step, None  # what it does itself is no step
+        if begin is not None:
+            begin()
+            self.before_step = begin
 
 
 def _names_in(directory: Path) -> Names:

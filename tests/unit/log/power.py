@@ -97,7 +97,7 @@ class Clients:
     def act(self) -> None:
         """Begin one thing, perhaps while others are under way."""
         kinds: list[Callable[[], object]] = [
-            *[self._produce] * 14,
+            *[self.produce] * 14,
             *[self._housekeep] * 3,
             self._delete_before,
             self._delete_topic,
@@ -132,7 +132,8 @@ class Clients:
         names = sorted(set(self.topics) - self.changing)
         return self._dice.choice(names) if names else None
 
-    async def _produce(self) -> None:
+    async def produce(self) -> None:
+        """Send a batch somewhere and wait for the answer."""
         name = self._free_topic()
         if name is None:
             return
@@ -231,6 +232,8 @@ def judge(catalog: Catalog, topics: dict[str, Promised], changing: set[str]) -> 
         kept = stored(partition)
         assert partition.damage == (), f"{name}: a power cut damages nothing that was safe"
         assert partition.start_offset >= promised.start, f"{name}: deleted records are shown"
+        if promised.settings.compact:
+            assert partition.start_offset == 0, f"{name}: a compacted segment is missing"
         for offset, (key, value) in kept.items():
             assert value is None or promised.sent.get(value) == (key, value), f"{name}: {offset} was never sent"
         if promised.settings.fsync:

@@ -127,6 +127,59 @@ def test_cut_after_cut_nothing_promised_is_missing(seed: int, steps: list[int]) 
         asyncio.run(live_on(after, topics, changing))
 
 
+@pytest.mark.parametrize("change", ["compaction", "retention", "records deleted", "topic deleted", "stop"])
+def test_a_cut_before_any_step_of_a_change_leaves_a_log_that_keeps_its_promises(change: str) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir=IN_MEMORY) as name,
+        pytest.MonkeyPatch.context() as patch,
+        structlog.testing.capture_logs(),
+    ):
+        for directory in ("0", "shadow", "cuts"):
+            (Path(name) / directory).mkdir()
+        disk = Disk(Path(name) / "0", Path(name) / "shadow")
+        with patch.context() as watched:
+            disk.install(watched)
+            promised, cuts = asyncio.run(cut_before_every_step(disk, Path(name) / "cuts", change))
+        assert len(cuts) >= 10
+        for cut in cuts:
+            asyncio.run(live_on(cut, {key: each.copy() for key, each in promised.items()}, set()))
+
+
+async def cut_before_every_step(disk: Disk, cuts: Path, change: str) -> tuple[dict[str, Promised], list[Path]]:
+    """Fill a log, then make one change with the power cut, twice, before each of its steps."""
+    dice = random.Random(change)
+    taken: list[Path] = []
+
+    def cut() -> None:
+        for _ in range(2):
+            taken.append(cuts / str(len(taken)))
+            disk.cut(taken[-1], dice)
+
+    with ThreadPoolExecutor(3) as executor:
+        catalog, _ = opened(disk.root, executor)
+        clients = Clients(catalog, dice, {}, {await catalog.new_producer_id()}, first=0)
+        topic = {"compaction": "changelog", "retention": "sized"}.get(change, "facts")
+        await clients.create(topic)
+        for _ in range(40):
+            await clients.produce()
+        partition = catalog.partition(topic, 0)
+        disk.before_step = cut
+        match change:
+            case "records deleted":
+                await partition.delete_before(7)
+            case "topic deleted":
+                await catalog.delete(topic)
+                clients.topics.clear()
+            case "stop":
+                await catalog.close()
+            case _:
+                await catalog.housekeep(NOW)
+        disk.before_step = None
+        if change != "stop":
+            await catalog.close()
+        return dict(clients.topics), taken
+
+
 async def live_until_cut(
     disk: Disk,
     after: Path,
@@ -165,10 +218,11 @@ async def live_until_cut(
 async def live_on(directory: Path, topics: dict[str, Promised], changing: set[str]) -> None:
     """What was kept is kept through upkeep, a stop and a start as well, and new records come after it."""
     with ThreadPoolExecutor(3) as executor:
-        catalog, _ = opened(directory, executor)
+        catalog, metrics = opened(directory, executor)
         judge(catalog, topics, changing)
         await catalog.housekeep(NOW + 10_000)
         judge(catalog, topics, changing)
+        assert metrics.damaged_ranges == 0
         for topic in catalog:
             before = max(stored(topic.partitions[0]), default=-1)
             following = topic.partitions[0].append(keyed_batch([(b"k", b"next")]), NOW).base_offset
@@ -179,6 +233,7 @@ async def live_on(directory: Path, topics: dict[str, Promised], changing: set[st
         again, metrics = opened(directory, executor)
         judge(again, topics, changing)
         assert metrics.damaged_ranges == metrics.recovered_cut_bytes == 0
+        assert {path.name for path in (directory / "topics").iterdir()} == {topic.directory for topic in again}
         await again.close()
 
 
