@@ -204,11 +204,12 @@ def _entry(violation: Violation, scheme: Scheme) -> Deduction:
 def _line(each: Charge, scheme: Scheme) -> Line:
     rule = scheme.rules[each.violation.code]
     most = rule.cap if rule.group is None else scheme.group_caps[rule.group]
+    told = f"{local_day(each.violation.at).isoformat()} {each.violation.subject}".rstrip()
     return Line(
         id=rule.code,
         points=each.entry.points,
         max=most,
-        why=Text("{0}：{1}", "{0}: {1}", (_words(rule.title, rule.code), listed(_parts(each, rule, scheme)))),
+        why=Text("{0}（{1}）：{2}", "{0} ({1}): {2}", (_words(rule.title, rule.code), told, listed(_parts(each, rule, scheme)))),
         key=each.violation.subject or each.violation.where,
     )
 

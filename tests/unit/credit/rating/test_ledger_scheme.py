@@ -397,6 +397,20 @@ def test_xv05_needs_to_know_for_how_long_the_certificate_had_lapsed():
         rated(told)
 
 
+def test_each_line_says_what_when_and_how_its_points_came_about():
+    told = rated(a_violation("XV04", days(-1), subject="L1"), a_violation("XV04", on_time=False)).to_wire("en")["lines"]
+    assert told[0] == {
+        "id": "XV04",
+        "points": "15",
+        "max": None,
+        "why": "Product expired, on sale (2026-11-09 L1): occurrence 1 of the month, 15 × 1",
+    }
+    assert told[1]["why"] == (
+        "Product expired, on sale (2026-11-10): occurrence 2 of the month, 15 × 1.5, rectified late or not at all +7.5"
+    )
+    assert "逾期整改 +7.5" in rated(a_violation("XV04", on_time=False)).to_wire("zh")["lines"][0]["why"]
+
+
 CODES = ("XV01", "XV03", "XV04", "XV05", "XV06", "XV09", "XV11", "XV13", "XV15", "XV17", "CV02", "CV05", "CV09")
 VIOLATIONS = st.lists(
     st.builds(
