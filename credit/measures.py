@@ -18,6 +18,8 @@ from domain.errors import BadInput, Code
 from domain.parties import Actor
 
 HEARING_WORKING_DAYS = 3
+BELOW_THRESHOLD = "below_threshold"
+"""Reason of what a reversal takes back, followed by the two numbers; pages put it into words."""
 
 
 class Measure(StrEnum):
@@ -204,7 +206,7 @@ def after_reversal(proposals_: Iterable[Proposal], total: Decimal, *, actor: Act
     for each in proposals_:
         if total >= each.threshold:
             continue
-        reason = f"the cumulative points are {total:f} and no longer reach {each.threshold:f}"
+        reason = f"{BELOW_THRESHOLD}: {total:f} < {each.threshold:f}"
         if each.state in OPEN:
             moved.append(LIFE.move(each, _C.WITHDRAW, actor=actor, reason=reason, now=now))
         elif each.state is _S.EXECUTED:

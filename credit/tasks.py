@@ -49,6 +49,14 @@ FINDING_ZH = {
 }
 """The result as it is published."""
 
+
+class Recheck(StrEnum):
+    """What a recheck finds; it is the reason of the step."""
+
+    RECTIFIED = "rectified"
+    NOT_RECTIFIED = "not_rectified"
+
+
 NEEDS_RECHECK = frozenset({Finding.ORDERED_TO_CORRECT, Finding.TO_BE_FOLLOWED_UP})
 
 
@@ -236,8 +244,8 @@ def recheck_due(task: Task, *, actor: Actor, now: datetime) -> Moved[Task]:
 
 def recheck(task: Task, *, passed: bool, actor: Actor, evidence_ids: Sequence[str] = (), now: datetime) -> Moved[Task]:
     """The recheck; a failed one leaves the task done and is a clue for a new one."""
-    reason = "rectified" if passed else "not rectified"
-    return LIFE.move(task, _C.RECHECK, actor=actor, reason=reason, evidence_ids=evidence_ids, now=now)
+    outcome = Recheck.RECTIFIED if passed else Recheck.NOT_RECTIFIED
+    return LIFE.move(task, _C.RECHECK, actor=actor, reason=outcome.value, evidence_ids=evidence_ids, now=now)
 
 
 def cancel(task: Task, *, actor: Actor, reason: str, now: datetime) -> Moved[Task]:

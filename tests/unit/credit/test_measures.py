@@ -62,6 +62,7 @@ def test_nothing_is_decided_without_the_merchant_having_been_told():
 def test_a_reversal_takes_back_what_is_no_longer_reached(state, total, after, why):
     moved = m.after_reversal([a_proposal(state)], Decimal(total), actor=CLOCK, now=NOW)
     assert [each.case.state for each in moved] == ([] if after is None else [after]), why
+    assert all(each.transition.reason == f"below_threshold: {total} < 40" for each in moved)
 
 
 @given(st.decimals(0, 120, places=1), st.decimals(0, 120, places=1), st.integers(0, 3))
