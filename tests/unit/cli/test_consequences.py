@@ -64,6 +64,12 @@ def test_the_day_of_publication():
     assert answer("deadline", "publication", "--month", "2039-11")["calendar"] == "provisional"
 
 
+def test_an_operators_calendar_is_used(tmp_path):
+    (tmp_path / "workdays.yaml").write_text("holidays: [2026-11-19]\n", "utf-8")
+    told = answer("deadline", "repair", "--received", "2026-11-18T16:00:00+08:00", "--config", tmp_path)
+    assert told == {"by": "2026-11-21T00:00:00+08:00", "calendar": "legal"}
+
+
 def test_a_draw_from_a_file_and_from_standard_input(tmp_path):
     # sha256("s|c") < sha256("s|a") < sha256("s|b"); 3 * 40 / 100 = 1.2 rounds up to 2
     (tmp_path / "units").write_text("a\nb\r\n\nc\n", "utf-8")
