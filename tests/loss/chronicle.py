@@ -24,10 +24,6 @@ class Outage:
     since: datetime
     until: datetime | None
 
-    def overlaps(self, begin: datetime, end: datetime) -> bool:
-        """Whether it touches the span."""
-        return self.since <= end and (self.until is None or self.until >= begin)
-
 
 class Chronicle:
     """Threads tell it what they see."""

@@ -31,8 +31,9 @@ round. When the time is over and all is quiet, what was acknowledged is compared
 - **lost**: acknowledged and not stored, or stored without what must follow from it. **duplicates**: a second effect of one cause;
   the same message received again under its own id is none, and is noted below the table.
 - **early**: a deadline step before its instant. **late**: more than 1 s after it while the sweep ran, or more than 10 s after its
-  process (or the database) was back. On PostgreSQL a step counts when its transaction was committed; SQLite keeps no such time,
-  so there it is the instant of the sweep that wrote it. A lot that expires is judged from when it is known.
+  process (or the database) was back, each stretch of sweeping by itself. On PostgreSQL a step counts when its transaction was
+  committed; SQLite keeps no such time, so there it is the instant of the sweep that wrote it. A lot that expires is judged from
+  when it is known.
 - "stock" is computed from outside: what a lot began with, less every sale told; a sale taken twice would show.
 - Limits are shortened by configuration, so that deadlines fall due during the run: close_by after {Clocks().close_within_s:g} s,
   rectify_by {Clocks().rectify_within_s:g} s after delivery. Nothing else differs from an ordinary site.

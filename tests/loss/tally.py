@@ -173,13 +173,24 @@ def count(facts: Sequence[Fact], records: Records, scene: Scene) -> Tally:
 
 
 def is_late(applied_at: datetime, due_at: datetime, away: Sequence[Outage]) -> bool:
-    """More than a second after its instant, or more than ten after the outage that it waited out."""
-    if applied_at - due_at <= PROMPT:
-        return False
-    backs = [outage.until for outage in away if outage.overlaps(due_at, applied_at)]
-    if not backs:
-        return True
-    return all(back is None or applied_at - back > AFTER_OUTAGE for back in backs)
+    """Whether the sweep ran past the step's time: a second after its instant, or ten after it was back from an outage.
+
+    Each stretch of sweeping is looked at by itself: a later outage does not excuse what an earlier stretch left undone.
+    """
+    back_at: datetime | None = None
+    for outage in sorted(away, key=lambda one: one.since):
+        if _ran_past(min(outage.since, applied_at), due_at, back_at):
+            return True
+        if outage.until is None or outage.until >= applied_at:
+            return False
+        back_at = outage.until if back_at is None else max(back_at, outage.until)
+    return _ran_past(applied_at, due_at, back_at)
+
+
+def _ran_past(until: datetime, due_at: datetime, back_at: datetime | None) -> bool:
+    """Whether a stretch that began at ``back_at`` and lasted ``until`` was long enough for what was due."""
+    limit = due_at + PROMPT
+    return until > (limit if back_at is None else max(limit, back_at + AFTER_OUTAGE))
 
 
 # what was told

@@ -138,19 +138,22 @@ def test_a_lot_judged_before_or_long_after_its_expiry_shows_unless_it_was_not_kn
 
 
 @pytest.mark.parametrize(
-    ("applied", "outage", "late"),
+    ("applied", "outages", "late"),
     [
-        (1.0, None, False),  # within the second
-        (1.1, None, True),  # the sweep ran all the time
-        (8.0, (-2.0, 5.0), False),  # three seconds after it was back
-        (15.1, (-2.0, 5.0), True),  # more than ten
-        (3.0, (-9.0, -5.0), True),  # the outage was over long before
-        (8.0, (2.0, 5.0), False),  # away while the step waited for its second
-        (8.0, (-2.0, None), True),  # nobody was back: something else applied it, out of order
+        (1.0, [], False),  # within the second
+        (1.1, [], True),  # the sweep ran all the time
+        (8.0, [(-2.0, 5.0)], False),  # three seconds after it was back
+        (15.1, [(-2.0, 5.0)], True),  # more than ten
+        (3.0, [(-19.0, -15.0)], True),  # back long before
+        (3.0, [(-9.0, -5.0)], False),  # back five seconds before, and still catching up
+        (8.0, [(0.5, 5.0)], False),  # away while the step waited for its second
+        (8.0, [(2.0, 5.0)], True),  # it ran for two seconds before it went
+        (40.0, [(-1.0, 5.0), (35.0, 38.0)], True),  # thirty seconds between two outages were enough
+        (18.0, [(-1.0, 5.0), (9.0, 12.0)], False),  # four were not
     ],
 )
-def test_late_is_a_second_while_the_sweep_ran_and_ten_after_an_outage(applied, outage, late):
-    away = [] if outage is None else [Outage("casework", at(outage[0]), None if outage[1] is None else at(outage[1]))]
+def test_late_is_a_second_while_the_sweep_ran_and_ten_after_an_outage(applied, outages, late):
+    away = [Outage("casework", at(since), at(until)) for since, until in outages]
     assert is_late(at(applied), T0, away) is late
 
 
