@@ -57,6 +57,11 @@ def judge_batch(
     return _finding(batch, _fact(batch), rules, event_time=max(batch.expires_at, batch.event_time), now=now)
 
 
+def open_keys(uscc: str, lot: str) -> tuple[str, ...]:
+    """The keys of every warning that a finding on this lot may lead to."""
+    return tuple(f"{uscc}|{red.value}|{lot}" for red in (RedWarning.RAW_EXPIRED, RedWarning.PRODUCT_EXPIRED))
+
+
 def record(batch: Batch, sold: Weighing | None = None) -> bytes:
     """The evidence of a register finding: the record as it stood, canonical JSON. Its SHA-256 stands in the finding.
 

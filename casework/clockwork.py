@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from alerts import deadlines
+from alerts import deadlines, register_rules
 from alerts.deadlines import Due
 from casework import charging, intake, metrics
 from casework.desk import Work
@@ -112,13 +112,16 @@ def own_id(item: Warning | Finding) -> str:
 def sweep_batches(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Judge the batches that have expired since the last sweep."""
     found = shelf.choose(lambda most: work.uow.batches.expired(now, limit=most), batch_name, now, limit=limit)
-    events, failed = _each(work.uow, shelf, found, lambda batch: _pass_expiry(work, batch, now), name=batch_name, now=now)
+    work.expect(batch.uscc for batch in found)
+    work.tray.batches.expect((batch.uscc, batch.lot) for batch in found)
+    work.tray.latest.expect(key for batch in found for key in register_rules.open_keys(batch.uscc, batch.lot))
+    events, failed = _each(work, shelf, found, lambda batch: _pass_expiry(work, batch, now), name=batch_name, now=now)
     return SweepReport(events=events, batches=len(found), failed=failed, more=len(found) == limit)
 
 
 def _pass_expiry(work: Work, offered: Batch, now: datetime) -> list[Event]:
     """Judge the batch as it is now: since it was offered somebody may have sold it, set it aside or judged it."""
-    batch = work.uow.batches.get(offered.uscc, offered.lot)
+    batch = work.tray.batches[offered.uscc, offered.lot]
     if batch is None or batch.qty_g <= 0 or batch.state in SEGREGATED:
         return []
     if batch.expiry_judged_at is not None or batch.expires_at > now:
@@ -131,14 +134,16 @@ def _pass_expiry(work: Work, offered: Batch, now: datetime) -> list[Event]:
 def sweep_warnings(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Flag, remind, escalate and charge what has fallen due."""
     found = shelf.choose(lambda most: work.uow.warnings.due(now, limit=most), own_id, now, limit=limit)
-    events, failed = _each(work.uow, shelf, found, lambda warning: pass_due(work, warning, now), name=own_id, now=now)
+    work.expect(warning.uscc for warning in found)
+    work.tray.evidence.expect(warning.id for warning in found)
+    events, failed = _each(work, shelf, found, lambda warning: pass_due(work, warning, now), name=own_id, now=now)
     return SweepReport(events=events, warnings=len(found), failed=failed, more=len(found) == limit)
 
 
 def sweep_reviews(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
     """Escalate findings nobody has reviewed in time, and drop those nobody ever will."""
     found = shelf.choose(lambda most: work.uow.findings.reviews_due(now, limit=most), own_id, now, limit=limit)
-    events, failed = _each(work.uow, shelf, found, lambda item: intake.pass_review_due(work, item.id, now), name=own_id, now=now)
+    events, failed = _each(work, shelf, found, lambda item: intake.pass_review_due(work, item.id, now), name=own_id, now=now)
     return SweepReport(events=events, reviews=len(found), failed=failed, more=len(found) == limit)
 
 
@@ -167,7 +172,7 @@ def letters_wait(uow: UnitOfWork, now: datetime) -> bool:
 
 
 def _each(
-    uow: UnitOfWork,
+    work: Work,
     shelf: Shelf,
     items: Sequence[T],
     effect: Callable[[T], list[Event]],
@@ -178,20 +183,23 @@ def _each(
     """Deal with each item by itself: one that fails is undone, logged and put on the shelf, and holds up none of the others."""
     events: list[Event] = []
     failed = 0
-    for item in items:
-        try:
-            with uow.savepoint():
-                done = effect(item)
-        except Unavailable:
-            raise
-        except Exception as error:  # whatever is wrong with one merchant's item, the others' deadlines pass all the same
-            failed += 1
-            shelf.failed(name(item), now)
-            metrics.SWEEP_FAILURES.inc()
-            log.warning("sweep.item_failed", item=name(item), error=repr(error), exc_info=not isinstance(error, KitchenError))
-        else:
-            shelf.succeeded(name(item))
-            events += done
+    with work.uow.gathering():
+        for item in items:
+            try:
+                with work.uow.savepoint():
+                    done = effect(item)
+            except Unavailable:
+                raise
+            except Exception as error:  # whatever is wrong with one merchant's item, the others' deadlines pass all the same
+                failed += 1
+                work.tray.forget()
+                shelf.failed(name(item), now)
+                metrics.SWEEP_FAILURES.inc()
+                log.warning("sweep.item_failed", item=name(item), error=repr(error), exc_info=not isinstance(error, KitchenError))
+            else:
+                shelf.succeeded(name(item))
+                events += done
+        work.file()
     return tuple(events), failed
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from alerts.routing import Route
+from casework.tray import Tray
 from casework.words import Translator, source_language
 from credit.scheme import Scheme
 from domain.errors import BadInput, Code, ConfigurationError
@@ -61,8 +63,13 @@ def merchant_of(uow: UnitOfWork, uscc: str) -> Merchant:
     """
     merchant = uow.merchants.get(uscc)
     if merchant is None:
-        raise BadInput(Code.USCC_UNKNOWN, f"{uscc} is not registered here", where="uscc")
+        raise unknown(uscc)
     return merchant
+
+
+def unknown(uscc: str) -> BadInput:
+    """E011."""
+    return BadInput(Code.USCC_UNKNOWN, f"{uscc} is not registered here", where="uscc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,11 @@ class Work:
 
     uow: UnitOfWork
     desk: Desk
-    _merchants: dict[str, Merchant] = field(default_factory=dict)
+    tray: Tray = field(init=False)
+    _records: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tray", Tray(self.uow))
 
     def merchant(self, uscc: str) -> Merchant:
         """The merchant a fact is about, looked up once in a transaction.
@@ -79,6 +90,27 @@ class Work:
         Raises:
             BadInput: E011 if there is none.
         """
-        if uscc not in self._merchants:
-            self._merchants[uscc] = merchant_of(self.uow, uscc)
-        return self._merchants[uscc]
+        merchant = self.tray.merchants[uscc]
+        if merchant is None:
+            raise unknown(uscc)
+        return merchant
+
+    def expect(self, usccs: Iterable[str]) -> None:
+        """A batch is about these merchants."""
+        named = set(usccs)
+        self.tray.merchants.expect(named)
+        self.tray.staff.expect(named)
+
+    def record(self, data: bytes, media_type: str) -> None:
+        """Keep a record as evidence; all of a transaction are written together, before it is committed."""
+        self._records[hashlib.sha256(data).hexdigest()] = (data, media_type)
+
+    def has(self, sha256: str) -> bool:
+        """Whether the bytes of that name are kept, or will be with this transaction."""
+        return sha256 in self._records or self.desk.media.has(sha256)
+
+    def file(self) -> None:
+        """Write what was recorded."""
+        if self._records:
+            self.desk.media.put_all(self._records.values())
+            self._records.clear()

@@ -16,7 +16,6 @@ from alerts import register_rules
 from casework import intake
 from casework.desk import Work
 from casework.outbound import tell_presence
-from casework.tray import Tray
 from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
 from domain.events import Event, EventName
 from domain.findings import Finding
@@ -44,25 +43,37 @@ def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
 
 
 def take_all(work: Work, observations: Sequence[Observation], now: datetime) -> list[list[Event] | KitchenError]:
-    """Take many; one that is refused leaves no trace, and the others go on. What has no effect is written together."""
-    tray = Tray.laid(work.uow, observations)
+    """Take many; one that is refused leaves no trace, and the others go on. What they lead to is written together."""
+    _expect(work, observations)
     results: list[list[Event] | KitchenError] = []
-    for observation in observations:
-        try:
-            results.append(_take(work, tray, observation, now))
-        except (Conflict, Unavailable):
-            raise
-        except KitchenError as error:
-            results.append(error)
-        else:
-            tray.hashes[observation.event_id] = observation.content_hash
-    tray.empty()
+    with work.uow.gathering():
+        for observation in observations:
+            try:
+                results.append(_take(work, observation, now))
+            except (Conflict, Unavailable):
+                raise
+            except KitchenError as error:
+                work.tray.forget()
+                results.append(error)
+            else:
+                work.tray.hashes[observation.event_id] = observation.content_hash
+        work.file()
     return results
 
 
-def _take(work: Work, tray: Tray, observation: Observation, now: datetime) -> list[Event]:
+def _expect(work: Work, observations: Sequence[Observation]) -> None:
+    tray, lots = work.tray, [(item.uscc, str(item.body["lot"])) for item in observations if "lot" in item.body]
+    work.expect(item.uscc for item in observations)
+    tray.hashes.expect(item.event_id for item in observations)
+    tray.sales.expect(str(item.body["trace_code"]) for item in observations if item.kind is Kind.SCALE_WEIGH)
+    tray.batches.expect(lots)
+    tray.online.expect(item.device_id for item in observations)
+    tray.latest.expect(key for uscc, lot in lots for key in register_rules.open_keys(uscc, lot))
+
+
+def _take(work: Work, observation: Observation, now: datetime) -> list[Event]:
     merchant = work.merchant(observation.uscc)
-    known = tray.hashes.get(observation.event_id)
+    known = work.tray.hashes[observation.event_id]
     if known is not None:
         if known != observation.content_hash:
             raise BadInput(
@@ -72,34 +83,13 @@ def _take(work: Work, tray: Tray, observation: Observation, now: datetime) -> li
                 hint="give each event its own id",
             )
         return [event_of(EventName.OBSERVATION_REPLAYED, observation, merchant, now)]
-    effect = EFFECTS.get(observation.kind)
     stored = event_of(EventName.OBSERVATION_STORED, observation, merchant, now)
+    effect = EFFECTS.get(observation.kind)
     if effect is None:
-        tray.put(observation)
+        work.uow.observations.add(observation)
         return [stored]
-    if observation.kind is Kind.SCALE_WEIGH and _put_plain_sale(work, tray, observation, merchant, now):
-        return [stored]
-    tray.empty()
     with work.uow.savepoint():
-        followed = effect(work, observation, merchant, now)
-    if observation.kind is Kind.SCALE_WEIGH:
-        tray.stored_sale(_weighing(observation))
-    return [stored, *followed]
-
-
-def _put_plain_sale(work: Work, tray: Tray, observation: Observation, merchant: Merchant, now: datetime) -> bool:
-    """Whether a sale changes nothing but its lot's quantity; then it lies on the tray."""
-    weighing = _weighing(observation)
-    if not tray.online(observation.device_id):
-        return False
-    if any(_another_sale(weighing, other) for other in tray.sales(weighing.trace_code)):
-        return False
-    batch = None if weighing.suspect else tray.batch(weighing.uscc, weighing.lot)
-    if batch is not None and _finding(work, batch, merchant, now, sold=weighing) is not None:
-        return False
-    left = None if batch is None else batches.sold(batch, weighing)
-    tray.put_sale(observation, weighing, None if left is batch else left)
-    return True
+        return [stored, *effect(work, observation, merchant, now)]
 
 
 def event_of(name: EventName, observation: Observation, merchant: Merchant, now: datetime, **data: Any) -> Event:
@@ -118,20 +108,27 @@ def event_of(name: EventName, observation: Observation, merchant: Merchant, now:
 def _weigh(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     """A sale on a scale. A suspect one (E051) is kept but counts for nothing: neither stock nor a violation rests on it."""
     weighing = _weighing(observation)
-    if any(_another_sale(weighing, other) for other in work.uow.weighings.by_trace_code(weighing.trace_code)):
+    sales = work.tray.sales[weighing.trace_code] or []
+    if any(_another_sale(weighing, other) for other in sales):
         weighing = replace(weighing, code_conflict=True)
         observation = replace(observation, flags=(*observation.flags, Flag.CODE_CONFLICT))
     work.uow.observations.add(observation)
     work.uow.weighings.add(weighing)
+    work.tray.sales[weighing.trace_code] = [*sales, weighing]
     events = _heard(work, observation, merchant, now)
-    batch = None if weighing.suspect else work.uow.batches.get(weighing.uscc, weighing.lot)
+    batch = None if weighing.suspect else work.tray.batches[weighing.uscc, weighing.lot]
     if batch is None:
         return events
     events += judge(work, batch, merchant, now, sold=weighing)
     left = batches.sold(batch, weighing)
     if left != batch:
-        work.uow.batches.put(left)
+        _put(work, left)
     return events
+
+
+def _put(work: Work, batch: Batch) -> None:
+    work.uow.batches.put(batch)
+    work.tray.batches[batch.uscc, batch.lot] = batch
 
 
 def _weighing(observation: Observation) -> Weighing:
@@ -166,7 +163,7 @@ def judge(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: 
     finding = _finding(work, batch, merchant, now, sold=sold)
     if finding is None:
         return []
-    work.desk.media.put(register_rules.record(batch, sold), register_rules.RECORD_TYPE)
+    work.record(register_rules.record(batch, sold), register_rules.RECORD_TYPE)
     return intake.take(work, finding, now)
 
 
@@ -180,17 +177,17 @@ def _finding(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sol
     if finding is None:
         return None
     if sold is not None and sold.at >= batch.expires_at:
-        warning = work.uow.warnings.open_with_key(finding.open_key)
+        warning = work.tray.open_warning(finding.open_key)
         if warning is not None:
             minute = format_instant(sold.at.replace(second=0, microsecond=0))
             finding = replace(finding, id=derived_id("finding", warning.id, "sold", minute))
-    return None if work.uow.findings.get(finding.id) is not None else finding
+    return None if work.tray.findings[finding.id] else finding
 
 
 def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     work.uow.observations.add(observation)
     events = _heard(work, observation, merchant, now)
-    known = work.uow.batches.get(observation.uscc, str(observation.body["lot"]))
+    known = work.tray.batches[observation.uscc, str(observation.body["lot"])]
     batch = batches.stated(known, observation)
     return events if batch is known else events + _settle(work, batch, merchant, now)
 
@@ -198,14 +195,14 @@ def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datet
 def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list[Event]:
     """Write a changed batch. One already past its expiry is judged at once; the sweep judges the others when they get there."""
     expired = batch.expires_at <= now
-    work.uow.batches.put(replace(batch, expiry_judged_at=now if expired else None))
+    _put(work, replace(batch, expiry_judged_at=now if expired else None))
     return judge(work, batch, merchant, now) if expired else []
 
 
 def _move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     """A move between places. One older than what is known of the batch is kept but changes nothing: it is in there already."""
     lot = str(observation.body["lot"])
-    known = work.uow.batches.get(observation.uscc, lot)
+    known = work.tray.batches[observation.uscc, lot]
     if known is None:
         raise BadInput(Code.BATCH_BELOW_ZERO, f"nothing is known of {lot}", where="body.lot", hint="send batch.upsert first")
     moved = batches.moved(known, observation.body, observation.event_time)
@@ -221,8 +218,7 @@ def _status(work: Work, observation: Observation, merchant: Merchant, now: datet
 
 def _heard(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     """A device that reports is there; its presence is written only when that is news."""
-    presence = work.uow.devices.presence(observation.device_id)
-    if presence is not None and presence[0]:
+    if work.tray.online[observation.device_id]:
         return []
     return _present(work, observation, merchant, now, online=True)
 
@@ -231,6 +227,7 @@ def _present(work: Work, observation: Observation, merchant: Merchant, now: date
     device = work.uow.devices.get(observation.device_id)
     if device is None or not work.uow.devices.set_presence(device.id, online=online, at=observation.event_time):
         return []
+    work.tray.online[device.id] = online
     event = Event(
         name=EventName.DEVICE_ONLINE if online else EventName.DEVICE_OFFLINE,
         entity_id=device.id,

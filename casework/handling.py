@@ -112,9 +112,9 @@ def change(
     Raises:
         Conflict: if somebody else changed it since it was read.
     """
-    stored = replace(after, version=before.version + 1)
-    stored = replace(stored, next_due_at=deadlines.next_due_at(stored, work.desk.rules))
+    stored = replace(after, version=before.version + 1, next_due_at=deadlines.next_due_at(after, work.desk.rules))
     work.uow.warnings.save(stored, expected_version=before.version)
+    work.tray.changed(stored)
     record(work.uow, stored, before.state.value, event.at, actor, reason=reason, evidence_ids=evidence_ids)
     tell_warning(work, event, stored)
     return stored
@@ -143,6 +143,14 @@ def record(
         evidence_ids=tuple(evidence_ids),
     )
     uow.audit.append(step)
+
+
+def attach(work: Work, evidence: Evidence) -> bool:
+    """Attach a piece of evidence; False if its warning has it already."""
+    added = work.uow.evidence.add(evidence)
+    if added:
+        work.tray.attached(evidence)
+    return added
 
 
 def order(
@@ -213,7 +221,7 @@ def submit(work: Work, warning_id: str, submission: Submission, actor: Actor, no
         raise BadInput(Code.FIELD, "a photo of what was put right is required", where="photos")
     after = lifecycle.apply(before, Command.SUBMIT, actor=actor, rules=work.desk.rules, now=now)
     evidence = _evidence_of(work.desk, before, submission, actor, now)
-    kept = [item.id for item in evidence if work.uow.evidence.add(item)]
+    kept = [item.id for item in evidence if attach(work, item)]
     event = event_of(EventName.WARNING_SUBMITTED, after, actor, now, note=submission.note, on_time=after.on_time)
     stored = change(work, before, after, event, actor, reason=submission.note, evidence_ids=kept)
     return Outcome(warning=stored, events=(event,))

@@ -15,10 +15,10 @@ from alerts import raising, review
 from alerts.raising import Merge
 from alerts.review import ReviewDue
 from casework import charging
-from casework.desk import Desk, Work, merchant_of
-from casework.handling import change, event_of, record
+from casework.desk import Work, merchant_of
+from casework.handling import attach, change, event_of, record
 from casework.outbound import tell_finding, tell_warning
-from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, NotFound
+from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, KitchenError, NotFound, Unavailable
 from domain.events import Event, EventName
 from domain.findings import Finding, FindingState
 from domain.ids import derived_id
@@ -40,12 +40,34 @@ def take(work: Work, finding: Finding, now: datetime) -> list[Event]:
     Raises:
         BadInput: E011 if its merchant is unknown.
     """
-    if work.uow.findings.get(finding.id) is not None:
+    if work.tray.findings[finding.id]:
         return []
     work.merchant(finding.uscc)
-    if not finding.automatic or not _has_evidence(work.desk, finding):
-        return [_queue(work, finding, now)]
-    return settle(work, finding, now, actor=SYSTEM)
+    if not finding.automatic or not _has_evidence(work, finding):
+        events = [_queue(work, finding, now)]
+    else:
+        events = settle(work, finding, now, actor=SYSTEM)
+    work.tray.findings[finding.id] = True
+    return events
+
+
+def take_all(work: Work, findings: Sequence[Finding], now: datetime) -> list[list[Event] | KitchenError]:
+    """Take many, with the outcome they would have one by one; one that is refused leaves no trace, and the others go on."""
+    work.expect(item.uscc for item in findings)
+    work.tray.findings.expect(item.id for item in findings)
+    work.tray.latest.expect(item.open_key for item in findings)
+    results: list[list[Event] | KitchenError] = []
+    with work.uow.gathering():
+        for finding in findings:
+            try:
+                with work.uow.savepoint():
+                    results.append(take(work, finding, now))
+            except (Conflict, Unavailable):
+                raise
+            except KitchenError as error:
+                work.tray.forget()
+                results.append(error)
+    return results
 
 
 def settle(work: Work, finding: Finding, now: datetime, *, actor: Actor, known: bool = False) -> list[Event]:
@@ -61,13 +83,16 @@ def settle(work: Work, finding: Finding, now: datetime, *, actor: Actor, known: 
         else:
             work.uow.findings.add(finding, state, warning_id=warning_id)
 
-    latest = work.uow.warnings.latest_with_key(finding.open_key)
+    latest = work.tray.latest[finding.open_key]
     verdict = raising.merge(latest, finding)
+    if verdict is Merge.RAISE and (older := work.tray.open_warning(finding.open_key)) is not None:
+        latest, verdict = older, Merge.ATTACH
     if verdict is Merge.RAISE:
         try:
             with work.uow.savepoint():
                 return [_raise(work, finding, now, actor, store)]
         except Conflict:
+            work.tray.forget()
             latest = work.uow.warnings.open_with_key(finding.open_key)
             if latest is None:  # it was not the key after all
                 raise
@@ -90,8 +115,9 @@ def _raise(
     warning_id = work.desk.new_id(now)
     warning = raising.raise_warning(finding, region=merchant.region, rules=work.desk.rules, warning_id=warning_id, now=now)
     work.uow.warnings.add(warning)
+    work.tray.raised(warning)
     store(FindingState.RAISED, warning.id)
-    kept = _keep_evidence(work.uow, finding, warning)
+    kept = _keep_evidence(work, finding, warning)
     record(work.uow, warning, "", now, actor, reason=f"{ENTITY} {finding.id}", evidence_ids=kept)
     timing: dict[str, Any] = {"automatic": finding.automatic, "finding": finding.id}
     if finding.automatic:
@@ -103,7 +129,7 @@ def _raise(
 
 def _attach(work: Work, finding: Finding, warning: Warning, now: datetime, actor: Actor) -> list[Event]:
     """Attach a finding as evidence, and remind. If it shows a graver violation of the same fact, that is what is charged."""
-    kept = _keep_evidence(work.uow, finding, warning)
+    kept = _keep_evidence(work, finding, warning)
     after, reason = raising.attach(warning, finding), f"{ENTITY} {finding.id}"
     if after.violation_code != warning.violation_code:
         reason = f"{reason}: {warning.violation_code} → {after.violation_code}"
@@ -113,7 +139,7 @@ def _attach(work: Work, finding: Finding, warning: Warning, now: datetime, actor
     return [event, *(ruling.events if ruling is not None else ())]
 
 
-def _keep_evidence(uow: UnitOfWork, finding: Finding, warning: Warning) -> list[str]:
+def _keep_evidence(work: Work, finding: Finding, warning: Warning) -> list[str]:
     kept = []
     for reference in finding.evidence:
         evidence = Evidence(
@@ -126,20 +152,20 @@ def _keep_evidence(uow: UnitOfWork, finding: Finding, warning: Warning) -> list[
             by=finding.camera or SYSTEM.id,
             finding_id=finding.id,
         )
-        if uow.evidence.add(evidence):
+        if attach(work, evidence):
             kept.append(evidence.id)
     return kept
 
 
-def _has_evidence(desk: Desk, finding: Finding) -> bool:
+def _has_evidence(work: Work, finding: Finding) -> bool:
     """Whether every picture a finding cites is really there, unaltered (E060): the store names bytes by their hash."""
-    return bool(finding.evidence) and all(desk.media.has(item.sha256) for item in finding.evidence)
+    return bool(finding.evidence) and all(work.has(item.sha256) for item in finding.evidence)
 
 
 def _queue(work: Work, finding: Finding, now: datetime) -> Event:
     clock = review.clock(review.severity_of(finding, work.desk.rules), now)
     work.uow.findings.add(finding, FindingState.REVIEW, review=clock)
-    event = _event(work.uow, EventName.FINDING_QUEUED, finding, SYSTEM, now)
+    event = _event(work, EventName.FINDING_QUEUED, finding, SYSTEM, now)
     _step(work.uow, finding, SYSTEM, now, before=None, after=FindingState.REVIEW)
     tell_finding(work, event, finding)
     return event
@@ -160,17 +186,17 @@ def pass_review_due(work: Work, finding_id: str, now: datetime) -> list[Event]:
         name, after = EventName.FINDING_ESCALATED, FindingState.REVIEW
         work.uow.findings.set_review(finding_id, replace(clock, escalated=True))
     _step(work.uow, finding, SYSTEM, now, before=FindingState.REVIEW, after=after, reason=what.value)
-    event = _event(work.uow, name, finding, SYSTEM, now)
+    event = _event(work, name, finding, SYSTEM, now)
     tell_finding(work, event, finding)
     return [event]
 
 
-def _event(uow: UnitOfWork, name: EventName, finding: Finding, actor: Actor, now: datetime) -> Event:
+def _event(work: Work, name: EventName, finding: Finding, actor: Actor, now: datetime) -> Event:
     return Event(
         name=name,
         entity_id=finding.id,
         uscc=finding.uscc,
-        region=merchant_of(uow, finding.uscc).region,
+        region=work.merchant(finding.uscc).region,
         at=now,
         data={"class": finding.class_, "rule": finding.rule, "level": finding.level.value, "by": actor.id},
     )
@@ -228,7 +254,7 @@ def confirm(work: Work, finding_id: str, actor: Actor, now: datetime) -> list[Ev
         BadInput: E060 if its evidence is missing or not what was seen.
     """
     finding = under_review(work.uow, finding_id, actor, "confirm")
-    if not _has_evidence(work.desk, finding):
+    if not _has_evidence(work, finding):
         raise BadInput(Code.SNAPSHOT_MISMATCH, "a finding without evidence cannot be confirmed", where=finding_id)
     if finding.rule in TWO_PERSONS and not _confirmed_by_another(work.uow, finding, actor):
         _step(work.uow, finding, actor, now, before=FindingState.REVIEW, after=FindingState.REVIEW, reason=FIRST)

@@ -5,6 +5,7 @@ Closed sets are present at zero. What SQL alone knows (open warnings, the outbox
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -65,8 +66,10 @@ def present(rules: Rules, channels: Iterable[str]) -> None:
 
 def count(events: Iterable[Event]) -> None:
     """Count what the office returned; call it once per returned list, after the call came back."""
-    for event in events:
-        EVENTS.labels(event.name.value).inc()
+    happened = list(events)
+    for name, times in Counted(event.name for event in happened).items():
+        EVENTS.labels(name.value).inc(times)
+    for event in happened:
         if event.name is EventName.WARNING_RAISED:
             RAISED.labels(str(event.data["rule"]), str(event.data["level"])).inc()
             seconds = event.data.get("detection_to_alert_seconds")
@@ -81,11 +84,10 @@ def refresh(store: Store, now: datetime) -> None:
     with store.reading() as uow:
         counts = uow.warnings.count_open()
         pending, oldest = uow.outbox.pending()
-        presence = {device.id: uow.devices.presence(device.id) for device in uow.devices.list()}
+        presences = uow.devices.presences()
     for level in Level:
         OPEN.labels(level.value).set(counts.get(level.value, 0))
-    for device_id, known in presence.items():
-        if known is not None:
-            DEVICE_ONLINE.labels(device_id).set(int(known[0]))
+    for device_id, online in presences.items():
+        DEVICE_ONLINE.labels(device_id).set(int(online))
     OUTBOX_PENDING.set(pending)
     OUTBOX_OLDEST_SECONDS.set(0 if oldest is None else max(0.0, (now - oldest).total_seconds()))

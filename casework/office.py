@@ -111,6 +111,17 @@ class Office:
         """
         return self._insisting(lambda work: intake.take(work, finding, now))
 
+    def take_findings(self, findings: Sequence[Finding], now: datetime) -> list[list[Event] | KitchenError]:
+        """Take many findings in one transaction; one that is refused leaves no trace and holds up none of the others.
+
+        Returns:
+            For each, in order: what happened, or why it was refused.
+
+        Raises:
+            Unavailable: nothing was taken; try again.
+        """
+        return self._insisting(lambda work: intake.take_all(work, findings, now))
+
     def take_dead_letter(self, letter: DeadLetter, now: datetime) -> bool:
         """Keep a refused message for people to look at; False if it is kept already."""
         return self._insisting(lambda work: work.uow.dead_letters.add(letters.kept(letter, now)))

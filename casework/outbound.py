@@ -18,7 +18,7 @@ from casework.views import deduction_item, warning_item
 from domain.deductions import Deduction
 from domain.events import Delivery, Event, Lane
 from domain.findings import Finding
-from domain.parties import Merchant, Role, User
+from domain.parties import Merchant
 from domain.rules import Level
 from domain.time import format_instant
 from domain.topics import Topic
@@ -57,7 +57,7 @@ class Subject:
 def tell_warning(work: Work, event: Event, warning: Warning) -> None:
     """Enqueue a change of a warning: live pages, the ``warnings`` topic, and people."""
     merchant = work.merchant(warning.uscc)
-    item = warning_item(warning, work.uow.evidence.of(warning.id), merchant_name=merchant.name)
+    item = warning_item(warning, work.tray.evidence[warning.id] or (), merchant_name=merchant.name)
     subject = _subject_of(warning, f"{warning.version}")
     _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
     record = {**_record(event), "warning": item}
@@ -68,7 +68,7 @@ def tell_warning(work: Work, event: Event, warning: Warning) -> None:
 def tell_deduction(work: Work, event: Event, deduction: Deduction, warning: Warning) -> None:
     """Enqueue a change of the ledger. Live pages get its warning again, so that they load the score anew."""
     merchant = work.merchant(deduction.uscc)
-    item = warning_item(warning, work.uow.evidence.of(warning.id), merchant_name=merchant.name)
+    item = warning_item(warning, work.tray.evidence[warning.id] or (), merchant_name=merchant.name)
     subject = _subject_of(warning, f"{deduction.id}/{deduction.version}")
     _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
     record = {**_record(event), "deduction": deduction_item(deduction)}
@@ -121,25 +121,19 @@ def _record(event: Event) -> dict[str, Any]:
 
 def _notify(work: Work, event: Event, subject: Subject, merchant: Merchant, warning: Warning | None) -> None:
     by = event.data.get("by")
-    for recipient in recipients(event, _people(work.uow, event.uscc), work.desk.routes):
+    for recipient in recipients(event, work.tray.people(event.uscc), work.desk.routes):
         user = recipient.user
         if user is not None and user.id == by:  # nobody needs to be told what they did themselves
             continue
         locale = user.locale if user is not None else recipient.route.locale
         payload = {**_message(event, subject, merchant, warning, work.desk.translator(locale)), "locale": locale}
-        for address in _addresses(work.uow, recipient):
+        for address in _addresses(work, recipient):
             _enqueue(work.uow, event, subject, address, payload, to_merchant=recipient.to_merchant)
 
 
-def _people(uow: UnitOfWork, uscc: str) -> Iterable[User]:
-    yield from uow.users.list(uscc=uscc)
-    yield from uow.users.list(role=Role.INSPECTOR)
-    yield from uow.users.list(role=Role.SUPERVISOR)
-
-
-def _addresses(uow: UnitOfWork, recipient: Recipient) -> Iterable[Address]:
+def _addresses(work: Work, recipient: Recipient) -> Iterable[Address]:
     if recipient.route.channel == WEBPUSH and recipient.user is not None:
-        for subscription in uow.push_subscriptions.of_users([recipient.user.id]):
+        for subscription in work.tray.phones[recipient.user.id] or ():
             yield Address(Lane.NOTIFY, WEBPUSH, subscription.id)
     else:
         yield Address(Lane.NOTIFY, recipient.route.channel, recipient.route.name)

@@ -25,6 +25,9 @@ from store.ports import Store
 
 log = structlog.get_logger(__name__)
 
+RARELY = 50
+"""Watching may take one part in so many of the time."""
+
 PublishLive = Callable[[Mapping[str, Any]], Awaitable[object]]
 """Takes a warning item with ``event``; raises Unavailable."""
 
@@ -201,8 +204,7 @@ class Relay:
         if not ids:
             return
         with self._store.writing() as uow:
-            for delivery_id in ids:
-                uow.outbox.done(delivery_id, now)
+            uow.outbox.done_all(ids, now)
             uow.commit()
 
     def _put_off(self, delivery: Delivery, until: datetime, error: str) -> None:
@@ -234,8 +236,10 @@ class Relay:
 
     async def _watch_for_ever(self) -> None:
         while True:
+            begun = self._clock()
             try:
-                await asyncio.to_thread(metrics.refresh, self._store, self._clock())
+                await asyncio.to_thread(metrics.refresh, self._store, begun)
             except Unavailable as error:
                 log.warning("relay.waits", lane="watch", error=str(error))
-            await asyncio.sleep(self._pace.watch.total_seconds())
+            took = self._clock() - begun  # counting a million open warnings takes a while: do it the more seldom
+            await asyncio.sleep(max(self._pace.watch, RARELY * took).total_seconds())

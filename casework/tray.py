@@ -1,90 +1,142 @@
-"""The tray of a batch of facts: what is known before it, and what is written together after it.
+"""The tray of a transaction: what it has read, so that nothing is read twice, and what a batch will need is read together.
 
-Most facts change nothing but a lot's quantity. They wait on the tray and are written in one statement a table; whoever needs the
-database to know of them empties the tray first.
+What is ``expected`` is asked for at the first need of one of its kind. Whoever changes something puts it back on the tray; after
+an item was undone ``forget`` makes the tray ask again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Generic, TypeVar
 
-from domain.observations import Kind, Observation
+from domain.events import PushSubscription
+from domain.parties import Merchant, Role, User
 from domain.records import Batch, Weighing
+from domain.warnings import Evidence, Warning
 from store.ports import UnitOfWork
 
+K = TypeVar("K")
+V = TypeVar("V")
 
-@dataclass(slots=True)
-class Tray:
-    """What one batch of facts reads and writes.
 
-    Attributes:
-        hashes: content hash by event id, of what is stored or taken.
+class Looked(Generic[K, V]):
+    """Answers by what was asked; None for what there is not.
+
+    Args:
+        ask: gives the answers to several at once; what there is not may be left out.
     """
 
-    uow: UnitOfWork
-    hashes: dict[str, str]
-    _sales: dict[str, list[Weighing]]
-    _observations: list[Observation] = field(default_factory=list)
-    _weighings: list[Weighing] = field(default_factory=list)
-    _batches: dict[tuple[str, str], Batch | None] = field(default_factory=dict)
-    _changed: dict[tuple[str, str], Batch] = field(default_factory=dict)
-    _online: set[str] = field(default_factory=set)
+    def __init__(self, ask: Callable[[Iterable[K]], Mapping[K, V]]) -> None:
+        self._ask = ask
+        self._expected: set[K] = set()
+        self._found: dict[K, V | None] = {}
 
-    @classmethod
-    def laid(cls, uow: UnitOfWork, observations: Sequence[Observation]) -> Tray:
-        """A tray for these facts, with what is stored of them already."""
-        codes = {str(item.body["trace_code"]) for item in observations if item.kind is Kind.SCALE_WEIGH}
-        return cls(
-            uow=uow,
-            hashes=uow.observations.known_all(item.event_id for item in observations),
-            _sales=uow.weighings.by_trace_codes(codes),
-        )
+    def expect(self, keys: Iterable[K]) -> None:
+        """These will be asked for."""
+        self._expected.update(keys)
 
-    def sales(self, trace_code: str) -> Sequence[Weighing]:
-        """The sales under a trace code so far, on the tray or stored."""
-        return self._sales[trace_code]
+    def __getitem__(self, key: K) -> V | None:
+        if key not in self._found:
+            wanted = (self._expected | {key}) - self._found.keys()
+            answers = self._ask(wanted)
+            self._found.update((item, answers.get(item)) for item in wanted)
+            self._expected.clear()
+        return self._found[key]
 
-    def batch(self, uscc: str, lot: str) -> Batch | None:
-        """A lot as it stands after what lies on the tray."""
-        key = (uscc, lot)
-        if key not in self._batches:
-            self._batches[key] = self.uow.batches.get(uscc, lot)
-        return self._batches[key]
+    def __setitem__(self, key: K, value: V) -> None:
+        self._found[key] = value
 
-    def online(self, device_id: str) -> bool:
-        """Whether the device is known to be there, so that hearing from it is no news."""
-        if device_id not in self._online:
-            presence = self.uow.devices.presence(device_id)
-            if presence is None or not presence[0]:
-                return False
-            self._online.add(device_id)
-        return True
+    def __contains__(self, key: K) -> bool:
+        """Whether it was looked up."""
+        return key in self._found
 
-    def put(self, observation: Observation) -> None:
-        """Lay down a fact that has no effect."""
-        self._observations.append(observation)
+    def forget(self) -> None:
+        """Ask again for everything that is needed from now on."""
+        self._expected.update(self._found)
+        self._found.clear()
 
-    def put_sale(self, observation: Observation, weighing: Weighing, left: Batch | None) -> None:
-        """Lay down a sale that has no effect but on its lot."""
-        self._observations.append(observation)
-        self._weighings.append(weighing)
-        self.stored_sale(weighing)
-        if left is not None:
-            self._batches[left.uscc, left.lot] = self._changed[left.uscc, left.lot] = left
 
-    def stored_sale(self, weighing: Weighing) -> None:
-        """Remember a sale that somebody else stored."""
-        self._sales[weighing.trace_code].append(weighing)
+class Tray:
+    """What one transaction has read.
 
-    def empty(self) -> None:
-        """Write everything, and forget what others may now change."""
-        self.uow.observations.add_all(self._observations)
-        self.uow.weighings.add_all(self._weighings)
-        for batch in self._changed.values():
-            self.uow.batches.put(batch)
-        for waiting in (self._observations, self._weighings):
-            waiting.clear()
-        for known in (self._batches, self._changed):
-            known.clear()
-        self._online.clear()
+    Attributes:
+        hashes: content hash by event id.
+        sales: weighings by trace code.
+        batches: lots by merchant and lot.
+        online: True by device that is known to be there.
+        findings: True by finding that is stored.
+        latest: the most recently raised warning by open key, open or not.
+        evidence: what is attached, oldest first, by warning.
+        merchants: by code.
+        staff: a merchant's own users.
+        phones: a user's push subscriptions.
+    """
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+        self.hashes: Looked[str, str] = Looked(uow.observations.known_all)
+        self.sales: Looked[str, list[Weighing]] = Looked(uow.weighings.by_trace_codes)
+        self.batches: Looked[tuple[str, str], Batch] = Looked(uow.batches.get_all)
+        self.online: Looked[str, bool] = Looked(lambda ids: dict.fromkeys(uow.devices.online_among(ids), True))
+        self.findings: Looked[str, bool] = Looked(lambda ids: dict.fromkeys(uow.findings.known_all(ids), True))
+        self.latest: Looked[str, Warning] = Looked(uow.warnings.latest_with_keys)
+        self.evidence: Looked[str, list[Evidence]] = Looked(lambda ids: uow.evidence.of_many(list(ids)))
+        self.merchants: Looked[str, Merchant] = Looked(uow.merchants.get_all)
+        self.staff: Looked[str, list[User]] = Looked(self._staff)
+        self.phones: Looked[str, list[PushSubscription]] = Looked(self._phones)
+
+    @cached_property
+    def officers(self) -> Sequence[User]:
+        """Inspectors, then supervisors."""
+        found = [*self._uow.users.list(role=Role.INSPECTOR), *self._uow.users.list(role=Role.SUPERVISOR)]
+        self.phones.expect(user.id for user in found)
+        return found
+
+    def people(self, uscc: str) -> Sequence[User]:
+        """Everybody who may be told about a merchant, the merchant's own first."""
+        return [*(self.staff[uscc] or ()), *self.officers]
+
+    def open_warning(self, open_key: str) -> Warning | None:
+        """The open warning of a key. It may be older than the latest one: somebody may have opened it again."""
+        latest = self.latest[open_key]
+        return latest if latest is None or latest.is_open else self._uow.warnings.open_with_key(open_key)
+
+    def raised(self, warning: Warning) -> None:
+        """Remember a new warning, which has no evidence yet."""
+        self.latest[warning.open_key] = warning
+        self.evidence[warning.id] = []
+
+    def changed(self, warning: Warning) -> None:
+        """Remember a changed one."""
+        if warning.open_key in self.latest:
+            known = self.latest[warning.open_key]
+            if known is not None and known.id == warning.id:
+                self.latest[warning.open_key] = warning
+
+    def attached(self, evidence: Evidence) -> None:
+        """Remember a further piece of evidence."""
+        if evidence.warning_id in self.evidence:
+            known = self.evidence[evidence.warning_id] or []
+            self.evidence[evidence.warning_id] = sorted([*known, evidence], key=attrgetter("at", "id"))
+
+    def forget(self) -> None:
+        """What was changed has been undone."""
+        for looked in (self.hashes, self.sales, self.batches, self.online, self.findings, self.latest, self.evidence):
+            looked.forget()
+
+    def _staff(self, usccs: Iterable[str]) -> Mapping[str, list[User]]:
+        found: dict[str, list[User]] = defaultdict(list)
+        for user in self._uow.users.of_merchants(usccs):
+            if user.uscc is not None:
+                found[user.uscc].append(user)
+        self.phones.expect(user.id for users in found.values() for user in users)
+        return found
+
+    def _phones(self, user_ids: Iterable[str]) -> Mapping[str, list[PushSubscription]]:
+        found: dict[str, list[PushSubscription]] = defaultdict(list)
+        for subscription in self._uow.push_subscriptions.of_users(list(user_ids)):
+            found[subscription.user_id].append(subscription)
+        return found

@@ -8,26 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import bindparam, func, select, tuple_
 
 from domain.observations import Observation
 from domain.records import SEGREGATED, Batch, Weighing
 from store import tables
-from store.rows import Rows, insert_or_replace
+from store.gathering import Bulk, Pen, add_all
+from store.rows import Rows, in_parts, insert_or_replace
 
 _OBSERVATION = Rows(Observation, tables.observations)
-_ADD_OBSERVATION = insert(tables.observations)
 _KNOWN = select(tables.observations.c.content_hash).where(tables.observations.c.event_id == bindparam("event_id"))
 _KNOWN_ALL = select(tables.observations.c.event_id, tables.observations.c.content_hash).where(
     tables.observations.c.event_id.in_(bindparam("event_ids", expanding=True))
 )
 _COUNT = select(func.count()).select_from(tables.observations)
-_IDS_AT_ONCE = 500
+ADD_OBSERVATIONS = Bulk(tables.observations)
 
 _BATCH = Rows(Batch, tables.batches)
 _PUT_BATCH = insert_or_replace(tables.batches, ["uscc", "lot"])
 _GET_BATCH = select(*_BATCH.columns).where(tables.batches.c.uscc == bindparam("uscc"), tables.batches.c.lot == bindparam("lot"))
 _GET_BATCH_LOCKED = _GET_BATCH.with_for_update()
+_GET_BATCHES = (
+    select(*_BATCH.columns)
+    .where(tuple_(tables.batches.c.uscc, tables.batches.c.lot).in_(bindparam("lots", expanding=True)))
+    .order_by(tables.batches.c.uscc, tables.batches.c.lot)
+)
+_GET_BATCHES_LOCKED = _GET_BATCHES.with_for_update()
+PUT_BATCHES = Bulk(tables.batches, replace=["uscc", "lot"])
 _EXPIRED = (
     select(*_BATCH.columns)
     .where(tables.batches.c.judge_at <= bindparam("now"))
@@ -37,7 +44,7 @@ _EXPIRED = (
 _BATCHES = select(*_BATCH.columns).where(tables.batches.c.uscc == bindparam("uscc")).order_by(tables.batches.c.lot)
 
 _WEIGHING = Rows(Weighing, tables.weighings)
-_ADD_WEIGHING = insert(tables.weighings)
+ADD_WEIGHINGS = Bulk(tables.weighings)
 _BY_TRACE_CODES = (
     select(*_WEIGHING.columns)
     .where(tables.weighings.c.trace_code.in_(bindparam("trace_codes", expanding=True)))
@@ -48,76 +55,85 @@ _BY_TRACE_CODES = (
 class SqlObservations:
     """``ports.Observations``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
 
     def known(self, event_id: str) -> str | None:
         """The content hash stored under this event id, if any."""
-        found: str | None = self._connection.execute(_KNOWN, {"event_id": event_id}).scalar()
+        found: str | None = self._pen.execute(_KNOWN, {"event_id": event_id}).scalar()
         return found
 
     def known_all(self, event_ids: Iterable[str]) -> dict[str, str]:
         """The content hashes stored under these event ids, for those that are known."""
-        wanted, found = list(event_ids), dict[str, str]()
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            part = {"event_ids": wanted[start : start + _IDS_AT_ONCE]}
-            found.update((row[0], row[1]) for row in self._connection.execute(_KNOWN_ALL, part))
+        found: dict[str, str] = {}
+        for part in in_parts(event_ids):
+            found.update((event_id, hash_) for event_id, hash_ in self._pen.execute(_KNOWN_ALL, {"event_ids": part}))
         return found
 
     def add(self, observation: Observation) -> None:
         """Raises Conflict if the event id is known."""
-        self._connection.execute(_ADD_OBSERVATION, _OBSERVATION.values(observation))
+        self.add_all([observation])
 
     def add_all(self, observations: Iterable[Observation]) -> None:
         """All in one statement. Raises Conflict if an event id is known."""
-        if values := [_OBSERVATION.values(item) for item in observations]:
-            self._connection.execute(_ADD_OBSERVATION, values)
+        add_all(self._pen, ADD_OBSERVATIONS, map(_OBSERVATION.values, observations))
 
     def count(self) -> int:
         """How many there are."""
-        return self._connection.execute(_COUNT).scalar_one()
+        return int(self._pen.execute(_COUNT).scalar_one())
 
 
 class SqlBatches:
     """``ports.Batches``."""
 
-    def __init__(self, connection: Connection, *, locking: bool) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen, *, locking: bool) -> None:
+        self._pen = pen
         self._get = _GET_BATCH_LOCKED if locking else _GET_BATCH
+        self._get_all = _GET_BATCHES_LOCKED if locking else _GET_BATCHES
 
     def get(self, uscc: str, lot: str) -> Batch | None:
         """The batch, if known; locked until the end of a write transaction, because a move reads what remains first."""
-        return _BATCH.maybe(self._connection.execute(self._get, {"uscc": uscc, "lot": lot}).first())
+        return _BATCH.maybe(self._pen.execute(self._get, {"uscc": uscc, "lot": lot}).first())
+
+    def get_all(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Batch]:
+        """The same for several, by merchant and lot, locked in that order; those that are unknown are left out."""
+        found: dict[tuple[str, str], Batch] = {}
+        for part in in_parts(sorted(lots)):
+            for batch in _BATCH.all(self._pen.execute(self._get_all, {"lots": part})):
+                found[batch.uscc, batch.lot] = batch
+        return found
 
     def put(self, batch: Batch) -> None:
         """Insert or replace."""
         to_judge = batch.qty_g > 0 and batch.state not in SEGREGATED and batch.expiry_judged_at is None
         values = _BATCH.values(batch, judge_at=batch.expires_at if to_judge else None)
-        self._connection.execute(_PUT_BATCH.on(self._connection), values)
+        if self._pen.gathers:
+            self._pen.wait(PUT_BATCHES, PUT_BATCHES.row(self._pen.dialect, values))
+        else:
+            self._pen.execute(_PUT_BATCH.on(self._pen), values)
 
     def expired(self, now: datetime, *, limit: int) -> Sequence[Batch]:
         """Batches past their expiry whose expiry nobody has judged, soonest expired first."""
-        return _BATCH.all(self._connection.execute(_EXPIRED, {"now": now, "limit": limit}))
+        return _BATCH.all(self._pen.execute(_EXPIRED, {"now": now, "limit": limit}))
 
     def list(self, uscc: str) -> Sequence[Batch]:
         """All of one merchant, by lot."""
-        return _BATCH.all(self._connection.execute(_BATCHES, {"uscc": uscc}))
+        return _BATCH.all(self._pen.execute(_BATCHES, {"uscc": uscc}))
 
 
 class SqlWeighings:
     """``ports.Weighings``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
 
     def add(self, weighing: Weighing) -> None:
         """Raises Conflict if the event id is known."""
-        self._connection.execute(_ADD_WEIGHING, _WEIGHING.values(weighing))
+        self.add_all([weighing])
 
     def add_all(self, weighings: Iterable[Weighing]) -> None:
         """All in one statement. Raises Conflict if an event id is known."""
-        if values := [_WEIGHING.values(item) for item in weighings]:
-            self._connection.execute(_ADD_WEIGHING, values)
+        add_all(self._pen, ADD_WEIGHINGS, map(_WEIGHING.values, weighings))
 
     def by_trace_code(self, trace_code: str) -> Sequence[Weighing]:
         """Sales under one code, earliest first; more than one means a copied label (E080)."""
@@ -126,9 +142,7 @@ class SqlWeighings:
     def by_trace_codes(self, trace_codes: Iterable[str]) -> dict[str, list[Weighing]]:
         """The same for several; each asked for is there, with an empty list if it has none."""
         found: dict[str, list[Weighing]] = {code: [] for code in trace_codes}
-        wanted = list(found)
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            part = {"trace_codes": wanted[start : start + _IDS_AT_ONCE]}
-            for item in _WEIGHING.all(self._connection.execute(_BY_TRACE_CODES, part)):
+        for part in in_parts(found):
+            for item in _WEIGHING.all(self._pen.execute(_BY_TRACE_CODES, {"trace_codes": part})):
                 found[item.trace_code].append(item)
         return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from domain.errors import NotFound
 from domain.findings import Finding, FindingState, Review
 from store import tables
-from store.rows import Rows
+from store.gathering import Bulk, Pen
+from store.rows import Rows, in_parts
 
 _FINDING = Rows(Finding, tables.findings)
 _ADD = insert(tables.findings)
@@ -18,6 +19,9 @@ _GET = select(*_FINDING.columns, tables.findings.c.state).where(tables.findings.
 _GET_LOCKED = _GET.with_for_update()
 _SET_STATE = update(tables.findings).where(tables.findings.c.id == bindparam("finding_id"))
 _F = tables.findings.c
+_KNOWN_ALL = select(_F.id).where(_F.id.in_(bindparam("ids", expanding=True)))
+_KNOWN = select(_F.id).where(_F.id == bindparam("id"))
+ADD_FINDINGS = Bulk(tables.findings)
 _IN_STATE = (
     select(*_FINDING.columns)
     .where(_F.state == bindparam("state"))
@@ -37,18 +41,33 @@ _REVIEWS_DUE = (
 class SqlFindings:
     """``ports.Findings``."""
 
-    def __init__(self, connection: Connection, *, locking: bool) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen, *, locking: bool) -> None:
+        self._pen = pen
         self._get = _GET_LOCKED if locking else _GET
 
     def get(self, finding_id: str) -> tuple[Finding, FindingState] | None:
         """The finding and its state; locked until the end of a write transaction, so that two reviews cannot both count."""
-        row = self._connection.execute(self._get, {"id": finding_id}).first()
+        row = self._pen.execute(self._get, {"id": finding_id}).first()
         return None if row is None else (_FINDING.one(row), row.state)
+
+    def known_all(self, finding_ids: Iterable[str]) -> set[str]:
+        """Those of them that are known."""
+        wanted = set(finding_ids)
+        found = {row[0] for row in self._pen.waits(ADD_FINDINGS) if row[0] in wanted}
+        if len(wanted) == 1:  # asked one by one while a batch is judged: the statement for many costs twice as much
+            found.update(row[0] for row in self._pen.ask(_KNOWN, {"id": next(iter(wanted))}))
+            return found
+        for part in in_parts(wanted):
+            found.update(row[0] for row in self._pen.ask(_KNOWN_ALL, {"ids": part}))
+        return found
 
     def add(self, finding: Finding, state: FindingState, *, warning_id: str | None = None, review: Review | None = None) -> None:
         """Raises Conflict if the id is known."""
-        self._connection.execute(_ADD, _FINDING.values(finding, state=state, warning_id=warning_id, **_clock(review)))
+        values = _FINDING.values(finding, state=state, warning_id=warning_id, **_clock(review))
+        if self._pen.gathers:
+            self._pen.wait(ADD_FINDINGS, ADD_FINDINGS.row(self._pen.dialect, values))
+        else:
+            self._pen.execute(_ADD, values)
 
     def set_state(self, finding_id: str, state: FindingState, *, warning_id: str | None = None) -> None:
         """Change the state; without a warning id the stored one is kept. Raises NotFound."""
@@ -61,7 +80,7 @@ class SqlFindings:
 
     def review(self, finding_id: str) -> Review | None:
         """The clock it was queued with, if it ever was."""
-        row = self._connection.execute(_REVIEW, {"id": finding_id}).first()
+        row = self._pen.execute(_REVIEW, {"id": finding_id}).first()
         if row is None or row.review_by is None:
             return None
         return Review(review_by=row.review_by, expires_at=row.review_expires_at, escalated=bool(row.review_escalated))
@@ -72,10 +91,10 @@ class SqlFindings:
 
     def reviews_due(self, now: datetime, *, limit: int) -> Sequence[Finding]:
         """Findings in review whose clock has something due, longest due first."""
-        return _FINDING.all(self._connection.execute(_REVIEWS_DUE, {"now": now, "limit": limit}))
+        return _FINDING.all(self._pen.execute(_REVIEWS_DUE, {"now": now, "limit": limit}))
 
     def _update(self, finding_id: str, values: dict[str, object]) -> None:
-        done = self._connection.execute(_SET_STATE.values(**values), {"finding_id": finding_id})
+        done = self._pen.execute(_SET_STATE.values(**values), {"finding_id": finding_id})
         if done.rowcount != 1:
             raise NotFound(f"there is no finding {finding_id}")
 
@@ -88,7 +107,7 @@ class SqlFindings:
             query = query.join(tables.merchants, _AT_MERCHANT).where(
                 tables.merchants.c.region.startswith(region, autoescape=True)
             )
-        return _FINDING.all(self._connection.execute(query, {"state": state, "limit": limit}))
+        return _FINDING.all(self._pen.execute(query, {"state": state, "limit": limit}))
 
 
 def _clock(review: Review | None) -> dict[str, object]:

@@ -9,6 +9,8 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,6 +18,9 @@ from domain.errors import ConfigurationError, NotFound, Unavailable
 from store.ports import Media
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+AT_ONCE = 8
+"""Files under way at the same time when several are kept."""
+
 _HINT = "file:///absolute/directory or s3://bucket?endpoint=https://host:port"
 
 
@@ -64,11 +69,24 @@ class FolderMedia:
         sha256 = digest(data)
         path = self._path(sha256)
         try:
-            if not path.is_file() or digest(path.read_bytes()) != sha256:
+            if not self._holds(sha256):
                 _write_whole(path, data)
         except OSError as error:
             raise Unavailable(f"the media folder cannot be written: {error}") from error
         return sha256
+
+    def put_all(self, items: Iterable[tuple[bytes, str]]) -> None:
+        """Keep several: each as ``put`` does, but the names are flushed once for each directory."""
+        wanted = {digest(data): data for data, _ in items}
+        try:
+            new = {self._path(name): data for name, data in wanted.items() if not self._holds(name)}
+            if new:
+                directories = {self._directory, *(path.parent for path in new)}
+                with ThreadPoolExecutor(min(AT_ONCE, len(new))) as pool:  # the disk flushes together what comes together
+                    list(pool.map(_write_beside, new, new.values()))
+                    list(pool.map(_flush_directory, directories))
+        except OSError as error:
+            raise Unavailable(f"the media folder cannot be written: {error}") from error
 
     def get(self, sha256: str) -> bytes:
         """The bytes. Raises NotFound if there are none or they were altered."""
@@ -83,11 +101,21 @@ class FolderMedia:
         """Whether there are bytes of that name."""
         return bool(_SHA256.fullmatch(sha256)) and self._path(sha256).is_file()
 
+    def _holds(self, sha256: str) -> bool:
+        path = self._path(sha256)
+        return path.is_file() and digest(path.read_bytes()) == sha256
+
     def _path(self, sha256: str) -> Path:
         return self._directory / sha256[:2] / sha256
 
 
 def _write_whole(path: Path, data: bytes) -> None:
+    _write_beside(path, data)
+    for directory in (path.parent, path.parent.parent):  # the names must last as well as the bytes
+        _flush_directory(directory)
+
+
+def _write_beside(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
@@ -99,8 +127,6 @@ def _write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
-    for directory in (path.parent, path.parent.parent):  # the names must last as well as the bytes
-        _flush_directory(directory)
 
 
 def _flush_directory(directory: Path) -> None:

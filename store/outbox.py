@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import Select, bindparam, delete, func, or_, select, text, update
 
 from domain.events import DeadLetter, Delivery, Lane, PushSubscription
 from store import tables
-from store.rows import Rows, insert_or_replace, insert_or_skip
+from store.gathering import Bulk, Pen
+from store.rows import Rows, in_parts, insert_or_replace, insert_or_skip
 from store.tables import DeliveryState
 from store.types import storable
 
@@ -26,6 +27,7 @@ _O = tables.outbox.c
 _M = tables.merchants.c
 _DELIVERY = Rows(Delivery, tables.outbox)
 _ADD = insert_or_skip(tables.outbox, ["key"])
+ADD_DELIVERIES = Bulk(tables.outbox, skip=["key"], without=["id"])
 _DUE = (
     select(*_DELIVERY.columns)
     .where(tables.PENDING, _O.lane == bindparam("lane"), _O.next_attempt_at <= bindparam("now"))
@@ -76,104 +78,114 @@ _CODED = _L.code == bindparam("code")
 class SqlOutbox:
     """``ports.Outbox``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
 
     def add(self, delivery: Delivery) -> bool:
-        """False if the key exists. The database gives the id."""
+        """False if the key exists; while gathering nobody knows yet, and it says True. The database gives the id."""
         values = _DELIVERY.values(delivery, state=DeliveryState.PENDING, settled_at=None)
+        if self._pen.gathers:
+            self._pen.wait(ADD_DELIVERIES, ADD_DELIVERIES.row(self._pen.dialect, values))
+            return True
         del values["id"]
-        return self._connection.execute(_ADD.on(self._connection), values).rowcount == 1
+        return self._pen.execute(_ADD.on(self._pen), values).rowcount == 1
 
     def claim(self, now: datetime, *, lanes: Sequence[Lane], limit: int, lease_until: datetime) -> Sequence[Delivery]:
         """Take due entries in id order and lease them until ``lease_until``; a lane in order stops at the first that waits."""
         found = [item for lane in dict.fromkeys(lanes) for item in self._claimable(lane, now, limit)]
         taken = sorted(found, key=attrgetter("id"))[:limit]
         if taken:
-            self._connection.execute(_LEASE, {"ids": [item.id for item in taken], "lease_until": lease_until})
+            self._pen.execute(_LEASE, {"ids": [item.id for item in taken], "lease_until": lease_until})
         return [replace(item, attempts=item.attempts + 1, next_attempt_at=lease_until) for item in taken]
 
     def _claimable(self, lane: Lane, now: datetime, limit: int) -> Sequence[Delivery]:
         asked = {"lane": lane, "now": now, "limit": limit}
         if lane not in IN_ORDER:
-            return _DELIVERY.all(self._connection.execute(_FREE, asked))
-        if self._connection.dialect.name == "postgresql":  # a second relay must see the first one's leases
-            self._connection.execute(_ONE_RELAY, {"name": f"outbox/{lane.value}"})
-        barrier = self._connection.execute(_NOT_DUE, {"lane": lane, "now": now}).scalar()
+            return _DELIVERY.all(self._pen.execute(_FREE, asked))
+        if self._pen.dialect.name == "postgresql":  # a second relay must see the first one's leases
+            self._pen.execute(_ONE_RELAY, {"name": f"outbox/{lane.value}"})
+        barrier = self._pen.execute(_NOT_DUE, {"lane": lane, "now": now}).scalar()
         asked["barrier"] = _NO_BARRIER if barrier is None else barrier
-        return _DELIVERY.all(self._connection.execute(_BEFORE, asked))
+        return _DELIVERY.all(self._pen.execute(_BEFORE, asked))
 
     def due(self, lane: Lane, now: datetime) -> bool:
         """Whether ``claim`` would find something; for a reader, who disturbs nobody."""
         if lane in IN_ORDER:
-            head: datetime | None = self._connection.execute(_HEAD, {"lane": lane}).scalar()
+            head: datetime | None = self._pen.execute(_HEAD, {"lane": lane}).scalar()
             return head is not None and head <= now
-        return self._connection.execute(_ANY_DUE, {"lane": lane, "now": now}).first() is not None
+        return self._pen.execute(_ANY_DUE, {"lane": lane, "now": now}).first() is not None
 
     def done(self, delivery_id: int, at: datetime) -> None:
         """It was accepted."""
-        self._connection.execute(_DONE, {"delivery_id": delivery_id, "at": at})
+        self._pen.execute(_DONE, {"delivery_id": delivery_id, "at": at})
+
+    def done_all(self, delivery_ids: Sequence[int], at: datetime) -> None:
+        """They were accepted."""
+        if delivery_ids:
+            self._pen.execute(_DONE, [{"delivery_id": delivery_id, "at": at} for delivery_id in delivery_ids])
 
     def retry(self, delivery_id: int, *, next_attempt_at: datetime, error: str) -> None:
         """Try again later; nothing happens if another relay has settled it meanwhile."""
         values = {"delivery_id": delivery_id, "again_at": next_attempt_at, "error": storable(error)}
-        self._connection.execute(_RETRY, values)
+        self._pen.execute(_RETRY, values)
 
     def fail(self, delivery_id: int, *, at: datetime, error: str) -> None:
         """Give up for good: a human-visible failure."""
-        self._connection.execute(_FAIL, {"delivery_id": delivery_id, "at": at, "error": storable(error)})
+        self._pen.execute(_FAIL, {"delivery_id": delivery_id, "at": at, "error": storable(error)})
 
     def pending(self) -> tuple[int, datetime | None]:
         """How many are waiting, and since when the oldest."""
-        row = self._connection.execute(_PENDING).one()
-        return row[0], row[1]
+        count, oldest = self._pen.execute(_PENDING).one()
+        return count, oldest
 
     def failed(self, *, limit: int = 100) -> Sequence[Delivery]:
         """Those given up, newest first."""
-        return _DELIVERY.all(self._connection.execute(_FAILED, {"limit": limit}))
+        return _DELIVERY.all(self._pen.execute(_FAILED, {"limit": limit}))
 
     def drop_done(self, before: datetime, *, limit: int) -> int:
         """Forget at most ``limit`` entries that were sent before an instant; how many there were."""
-        return self._connection.execute(_DROP_DONE, {"before": before, "limit": limit}).rowcount
+        return self._pen.execute(_DROP_DONE, {"before": before, "limit": limit}).rowcount
 
     def has_done(self, before: datetime) -> bool:
         """Whether there are any such."""
-        return self._connection.execute(_HAS_DONE, {"before": before}).first() is not None
+        return self._pen.execute(_HAS_DONE, {"before": before}).first() is not None
 
 
 class SqlPushSubscriptions:
     """``ports.PushSubscriptions``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
 
     def put(self, subscription: PushSubscription) -> None:
         """Insert or replace: a browser somebody else signs in on is theirs from then on."""
-        self._connection.execute(_PUT_SUBSCRIPTION.on(self._connection), _SUBSCRIPTION.values(subscription))
+        self._pen.execute(_PUT_SUBSCRIPTION.on(self._pen), _SUBSCRIPTION.values(subscription))
 
     def remove(self, subscription_id: str) -> None:
         """Forget it; forgetting it twice is no error."""
-        self._connection.execute(_REMOVE_SUBSCRIPTION, {"id": subscription_id})
+        self._pen.execute(_REMOVE_SUBSCRIPTION, {"id": subscription_id})
 
     def get(self, subscription_id: str) -> PushSubscription | None:
         """The subscription, if there is one."""
-        return _SUBSCRIPTION.maybe(self._connection.execute(_GET_SUBSCRIPTION, {"id": subscription_id}).first())
+        return _SUBSCRIPTION.maybe(self._pen.execute(_GET_SUBSCRIPTION, {"id": subscription_id}).first())
 
     def of_users(self, user_ids: Sequence[str]) -> Sequence[PushSubscription]:
         """All browsers of these users."""
-        return _SUBSCRIPTION.all(self._connection.execute(_OF_USERS, {"user_ids": list(user_ids)}))
+        parts = in_parts(sorted(user_ids))
+        found = [item for part in parts for item in _SUBSCRIPTION.all(self._pen.execute(_OF_USERS, {"user_ids": part}))]
+        return sorted(found, key=attrgetter("id"))
 
 
 class SqlDeadLetters:
     """``ports.DeadLetters``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
 
     def add(self, letter: DeadLetter) -> bool:
         """False if the key exists. Its words may be anything: what no database holds is replaced, the raw bytes are kept."""
         values = {name: storable(value) if isinstance(value, str) else value for name, value in _LETTER.values(letter).items()}
-        return self._connection.execute(_ADD_LETTER.on(self._connection), values).rowcount == 1
+        return self._pen.execute(_ADD_LETTER.on(self._pen), values).rowcount == 1
 
     def list(self, *, code: str | None = None, region: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         """Newest first; narrowed before it is cut off. A letter that names no known merchant belongs to every region."""
@@ -181,21 +193,21 @@ class SqlDeadLetters:
         if region is not None:
             own = or_(_M.uscc.is_(None), _M.region.startswith(region, autoescape=True))
             query = query.outerjoin(tables.merchants, _L.uscc == _M.uscc).where(own)
-        return _LETTER.all(self._connection.execute(query, {"limit": limit}))
+        return _LETTER.all(self._pen.execute(query, {"limit": limit}))
 
     def counts(self) -> dict[str, int]:
         """How many there are of each code."""
-        return {row[0]: row[1] for row in self._connection.execute(_LETTER_COUNTS)}
+        return dict(tuple(row) for row in self._pen.execute(_LETTER_COUNTS))
 
     def drop_before(self, at: datetime, *, code: str | None = None, limit: int | None = None) -> int:
         """Drop those (of one code) received before an instant, oldest first, at most ``limit``; how many there were."""
         old = _old_letters(code).order_by(_L.received_at).limit(limit)
         drop = delete(tables.dead_letters).where(_L.key.in_(old))
-        return self._connection.execute(drop, _asked(at, code)).rowcount
+        return self._pen.execute(drop, _asked(at, code)).rowcount
 
     def has_before(self, at: datetime, *, code: str | None = None) -> bool:
         """Whether there are any such."""
-        return self._connection.execute(_old_letters(code).limit(1), _asked(at, code)).first() is not None
+        return self._pen.execute(_old_letters(code).limit(1), _asked(at, code)).first() is not None
 
 
 def _old_letters(code: str | None) -> Select[tuple[str]]:

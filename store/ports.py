@@ -64,6 +64,9 @@ class Merchants(Protocol):
     """Supervised businesses."""
 
     def get(self, uscc: str) -> Merchant | None: ...
+    def get_all(self, usccs: Iterable[str]) -> dict[str, Merchant]:
+        """The same for several; those that are unknown are left out."""
+
     def put(self, merchant: Merchant) -> None:
         """Insert or replace."""
 
@@ -81,6 +84,12 @@ class Devices(Protocol):
     def presence(self, device_id: str) -> tuple[bool, datetime] | None:
         """(online, since), or None if it was never heard of."""
 
+    def presences(self) -> dict[str, bool]:
+        """Whether it is there, for every device that was ever heard of."""
+
+    def online_among(self, device_ids: Iterable[str]) -> set[str]:
+        """Those of them that are known to be there."""
+
     def set_presence(self, device_id: str, *, online: bool, at: datetime) -> bool:
         """Record presence unless something later is known; True if it changed."""
 
@@ -96,6 +105,9 @@ class Users(Protocol):
         """Insert or replace; without a hash the stored one is kept."""
 
     def list(self, *, role: Role | None = None, uscc: str | None = None) -> Sequence[User]: ...
+    def of_merchants(self, usccs: Iterable[str]) -> Sequence[User]:
+        """Those of several merchants, by id."""
+
     def add_session(self, session: Session) -> None: ...
     def session(self, token_hash: str) -> Session | None: ...
     def end_session(self, token_hash: str) -> None: ...
@@ -124,6 +136,9 @@ class Batches(Protocol):
     """Lots and what remains of them."""
 
     def get(self, uscc: str, lot: str) -> Batch | None: ...
+    def get_all(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Batch]:
+        """The same for several, by merchant and lot; those that are unknown are left out."""
+
     def put(self, batch: Batch) -> None: ...
     def expired(self, now: datetime, *, limit: int) -> Sequence[Batch]:
         """Batches past their expiry whose expiry nobody has judged, soonest expired first.
@@ -150,6 +165,9 @@ class Findings(Protocol):
     """Findings and what became of them."""
 
     def get(self, finding_id: str) -> tuple[Finding, FindingState] | None: ...
+    def known_all(self, finding_ids: Iterable[str]) -> set[str]:
+        """Those of them that are known."""
+
     def add(
         self, finding: Finding, state: FindingState, *, warning_id: str | None = None, review: Review | None = None
     ) -> None: ...
@@ -182,6 +200,9 @@ class Warnings(Protocol):
     def open_with_key(self, open_key: str) -> Warning | None: ...
     def latest_with_key(self, open_key: str) -> Warning | None:
         """The most recently raised one, open or not."""
+
+    def latest_with_keys(self, open_keys: Iterable[str]) -> dict[str, Warning]:
+        """The same for several; those that have none are left out."""
 
     def query(self, query: WarningQuery) -> tuple[Sequence[Warning], str | None]:
         """One page, newest first, and the cursor of the next."""
@@ -220,7 +241,9 @@ class EvidenceItems(Protocol):
 class Audit(Protocol):
     """The append-only, hash-chained trail."""
 
-    def append(self, step: AuditStep) -> AuditEntry: ...
+    def append(self, step: AuditStep) -> AuditEntry | None:
+        """Chain one step to the end; None while gathering, when its place is not known yet."""
+
     def of(self, entity: str, entity_id: str) -> Sequence[AuditEntry]: ...
     def verify(self) -> int:
         """Recompute the chain; returns its length. Raises domain.errors.Conflict naming the first broken seq."""
@@ -249,7 +272,7 @@ class Outbox(Protocol):
     """What must still be told to the outside; written in the same transaction as the state."""
 
     def add(self, delivery: Delivery) -> bool:
-        """False if the key exists."""
+        """False if the key exists; while gathering nobody knows yet, and it says True."""
 
     def claim(self, now: datetime, *, lanes: Sequence[Lane], limit: int, lease_until: datetime) -> Sequence[Delivery]:
         """Take due entries in id order and lease them until ``lease_until``.
@@ -263,6 +286,9 @@ class Outbox(Protocol):
         """Whether ``claim`` would find something of this lane."""
 
     def done(self, delivery_id: int, at: datetime) -> None: ...
+    def done_all(self, delivery_ids: Sequence[int], at: datetime) -> None:
+        """The same for several."""
+
     def retry(self, delivery_id: int, *, next_attempt_at: datetime, error: str) -> None: ...
     def fail(self, delivery_id: int, *, at: datetime, error: str) -> None:
         """Give up for good: a human-visible failure."""
@@ -339,6 +365,13 @@ class UnitOfWork(Protocol):
     def savepoint(self) -> AbstractContextManager[None]:
         """A nested transaction: an error inside rolls back only what happened inside, and propagates."""
 
+    def gathering(self) -> AbstractContextManager[None]:
+        """Let facts, findings, warnings, evidence, audit steps and outbox entries wait, and write them together in the end.
+
+        For batches. Whoever reads sees them all the same. That somebody else was first shows only when they are written: the
+        Conflict is then raised by whatever wrote them, and again by ``commit``.
+        """
+
 
 class Store(Protocol):
     """The system of record.
@@ -367,6 +400,9 @@ class Media(Protocol):
     """Bytes named by their SHA-256 (hex)."""
 
     def put(self, data: bytes, media_type: str) -> str: ...
+    def put_all(self, items: Iterable[tuple[bytes, str]]) -> None:
+        """Keep several, each with its media type; all of them are safe when it returns."""
+
     def get(self, sha256: str) -> bytes:
         """Raises NotFound."""
 

@@ -5,16 +5,18 @@ Statements are built once, at import, with named parameters: SQLAlchemy then fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Column, Connection, Table
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert
 
 T = TypeVar("T")
+_AT_ONCE = 500
 
 
 class Rows(Generic[T]):
@@ -27,17 +29,17 @@ class Rows(Generic[T]):
 
     def __init__(self, kind: type[T], table: Table) -> None:
         self._kind = kind
-        self._names = tuple(item.name for item in fields(kind))  # type: ignore[arg-type]
-        self._values = attrgetter(*self._names)
-        self.columns: list[Column[Any]] = [table.c[name] for name in self._names]
+        self.names = tuple(item.name for item in fields(kind))  # type: ignore[arg-type]
+        self._values = attrgetter(*self.names)
+        self.columns: list[Column[Any]] = [table.c[name] for name in self.names]
 
     def values(self, item: T, **more: object) -> dict[str, object]:
         """The parameters of an insert or update."""
-        return dict(zip(self._names, self._values(item), strict=True), **more)
+        return dict(zip(self.names, self._values(item), strict=True), **more)
 
     def one(self, row: Iterable[Any]) -> T:
         """The value a row of ``columns`` holds; further columns are passed over."""
-        return self._kind(**dict(zip(self._names, row, strict=False)))
+        return self._kind(**dict(zip(self.names, row, strict=False)))
 
     def maybe(self, row: Iterable[Any] | None) -> T | None:
         """The same, or None for no row."""
@@ -48,6 +50,20 @@ class Rows(Generic[T]):
         return [self.one(row) for row in rows]
 
 
+class Speaks(Protocol):
+    """A connection, or what stands for one."""
+
+    @property
+    def dialect(self) -> Dialect: ...  # noqa: D102
+
+
+def in_parts(items: Iterable[T]) -> Iterator[list[T]]:
+    """The different ones, at most 500 at once: as many as a statement may ask for on either database."""
+    wanted = list(dict.fromkeys(items))
+    for start in range(0, len(wanted), _AT_ONCE):
+        yield wanted[start : start + _AT_ONCE]
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """One statement in the words of both databases."""
@@ -55,9 +71,9 @@ class Spoken:
     sqlite: Insert
     postgresql: Insert
 
-    def on(self, connection: Connection) -> Insert:
+    def on(self, where: Speaks) -> Insert:
         """The words this connection understands."""
-        return self.sqlite if connection.dialect.name == "sqlite" else self.postgresql
+        return self.sqlite if where.dialect.name == "sqlite" else self.postgresql
 
     def returning(self, column: Column[Any]) -> Spoken:
         """The same with RETURNING."""

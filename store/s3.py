@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 from domain.errors import ConfigurationError, NotFound, Unavailable
@@ -72,6 +73,11 @@ class S3Media:
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
             self._ask("put_object", sha256, Body=data, ContentType=media_type, ChecksumSHA256=checksum)
         return sha256
+
+    def put_all(self, items: Iterable[tuple[bytes, str]]) -> None:
+        """Keep several."""
+        for data, media_type in items:
+            self.put(data, media_type)
 
     def get(self, sha256: str) -> bytes:
         """The bytes. Raises NotFound if there are none or they were altered."""

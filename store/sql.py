@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
@@ -15,15 +15,30 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import Unavailable
 from store import engines, migrations, ports
-from store.audit import SqlAudit
-from store.cases import SqlEvidence, SqlWarnings
-from store.facts import SqlBatches, SqlObservations, SqlWeighings
-from store.findings import SqlFindings
+from store.audit import CHAIN, SqlAudit
+from store.cases import ADD_EVIDENCE, ADD_WARNINGS, SAVE_WARNINGS, SqlEvidence, SqlWarnings
+from store.facts import ADD_OBSERVATIONS, ADD_WEIGHINGS, PUT_BATCHES, SqlBatches, SqlObservations, SqlWeighings
+from store.findings import ADD_FINDINGS, SqlFindings
+from store.gathering import Pen
 from store.ledger import SqlDeductions
-from store.outbox import SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
+from store.outbox import ADD_DELIVERIES, SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
 from store.parties import SqlDevices, SqlMerchants, SqlUsers
 
 WRITER_PATIENCE_S = 30.0
+ORDER = (
+    ADD_OBSERVATIONS,
+    ADD_WEIGHINGS,
+    PUT_BATCHES,
+    ADD_WARNINGS,
+    SAVE_WARNINGS,
+    ADD_FINDINGS,
+    ADD_EVIDENCE,
+    CHAIN,
+    ADD_DELIVERIES,
+)
+"""What a gathering unit of work writes first to last. The trail, which is one for all, comes late, and holds others up shortly;
+the outbox after it, so that its ids grow in the order of the commits."""
+
 _PING = text("SELECT 1")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
@@ -35,36 +50,40 @@ class SqlUnitOfWork:
         self._connection = connection
         self._transaction = connection.begin()
         self._locks_by_name = connection.dialect.name == "postgresql"
-        self.merchants: ports.Merchants = SqlMerchants(connection)
-        self.devices: ports.Devices = SqlDevices(connection)
-        self.users: ports.Users = SqlUsers(connection)
-        self.observations: ports.Observations = SqlObservations(connection)
-        self.batches: ports.Batches = SqlBatches(connection, locking=writing)
-        self.weighings: ports.Weighings = SqlWeighings(connection)
-        self.findings: ports.Findings = SqlFindings(connection, locking=writing)
-        self.warnings: ports.Warnings = SqlWarnings(connection, locking=writing)
-        self.evidence: ports.EvidenceItems = SqlEvidence(connection)
-        self.audit: ports.Audit = SqlAudit(connection)
-        self.deductions: ports.Deductions = SqlDeductions(connection, locking=writing)
-        self.outbox: ports.Outbox = SqlOutbox(connection)
-        self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(connection)
-        self.dead_letters: ports.DeadLetters = SqlDeadLetters(connection)
+        self._pen = pen = Pen(connection, ORDER)
+        self.merchants: ports.Merchants = SqlMerchants(pen)
+        self.devices: ports.Devices = SqlDevices(pen)
+        self.users: ports.Users = SqlUsers(pen)
+        self.observations: ports.Observations = SqlObservations(pen)
+        self.batches: ports.Batches = SqlBatches(pen, locking=writing)
+        self.weighings: ports.Weighings = SqlWeighings(pen)
+        self.findings: ports.Findings = SqlFindings(pen, locking=writing)
+        self.warnings: ports.Warnings = SqlWarnings(pen, locking=writing)
+        self.evidence: ports.EvidenceItems = SqlEvidence(pen)
+        self.audit: ports.Audit = SqlAudit(pen)
+        self.deductions: ports.Deductions = SqlDeductions(pen, locking=writing)
+        self.outbox: ports.Outbox = SqlOutbox(pen)
+        self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(pen)
+        self.dead_letters: ports.DeadLetters = SqlDeadLetters(pen)
 
     def commit(self) -> None:
         """Make it last. The connection is given back, so that nothing written afterwards can get lost unseen."""
+        self._pen.settle()
         self._transaction.commit()
         self._connection.close()
 
     def lock(self, name: str) -> None:
         """Let no other transaction that locks the same name pass; on SQLite a writer is alone anyway."""
         if self._locks_by_name:
-            self._connection.execute(_LOCK, {"name": name})
+            self._pen.execute(_LOCK, {"name": name})
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> AbstractContextManager[None]:
         """A nested transaction: an error inside rolls back only what happened inside, and propagates."""
-        with self._connection.begin_nested():
-            yield
+        return self._pen.savepoint()
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Let what is added wait, and write it together in the end."""
+        return self._pen.gathering()
 
 
 class SqlStore:

@@ -7,10 +7,10 @@ by one, so that one bad event cannot hold up the others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import faust
 import structlog
@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 WITHIN_S = 0.02
 TOPICS = [Topic.OBSERVATIONS.value, Topic.FINDINGS.value, Topic.DEAD_LETTERS.value]
+
+
+Fact = TypeVar("Fact", Observation, Finding)
 
 
 class FaustEvent(Protocol):
@@ -68,57 +71,70 @@ class Intake:
 
     async def observations(self, batch: Sequence[FaustEvent]) -> None:
         """One transaction for a batch of observations."""
-        decoded: list[Observation] = []
+        await self._take(
+            batch, Topic.OBSERVATIONS, Observation.from_wire, self._office.take_observations, self._office.take_observation
+        )
+
+    async def findings(self, batch: Sequence[FaustEvent]) -> None:
+        """One transaction for a batch of findings."""
+        await self._take(batch, Topic.FINDINGS, Finding.from_wire, self._office.take_findings, self._office.take_finding)
+
+    async def _take(
+        self,
+        batch: Sequence[FaustEvent],
+        topic: Topic,
+        read: Callable[[Mapping[str, Any]], Fact],
+        take_all: Callable[[Sequence[Fact], datetime], list[list[Event] | KitchenError]],
+        take: Callable[[Fact, datetime], list[Event]],
+    ) -> None:
+        """One transaction for a batch; if it fails as a whole its events are told apart."""
+        facts: list[Fact] = []
         sources: list[FaustEvent] = []
         for event in batch:
             try:
-                decoded.append(Observation.from_wire(decode(event.value, Topic.OBSERVATIONS.value)))
+                facts.append(read(decode(event.value, topic.value)))
                 sources.append(event)
             except BadInput as error:
-                await self._guard.refuse(Topic.OBSERVATIONS, event.value, error)
+                await self._guard.refuse(topic, event.value, error)
 
         async def together() -> list[list[Event] | KitchenError]:
-            return await asyncio.to_thread(self._office.take_observations, decoded, self._clock())
+            return await asyncio.to_thread(take_all, facts, self._clock())
 
         try:
-            results = await self._guard.available(Topic.OBSERVATIONS, together) if decoded else []
+            results = await self._guard.available(topic, together) if facts else []
         except Exception:  # the batch as a whole failed: tell its events apart
-            log.exception("stream.batch_failed", topic=Topic.OBSERVATIONS.value, size=len(decoded))
-            for event, observation in zip(sources, decoded, strict=True):
-                await self._guard.run(Topic.OBSERVATIONS, event.value, self._single(observation), _about(observation))
+            log.exception("stream.batch_failed", topic=topic.value, size=len(facts))
+            for event, fact in zip(sources, facts, strict=True):
+                await self._guard.run(topic, event.value, self._single(take, fact), _about(fact))
         else:
-            for event, observation, result in zip(sources, decoded, results, strict=True):
-                await self._settle(event, observation, result)
+            await self._settle(topic, sources, facts, results)
         for event in batch:
             event.ack()
         self._nudge()
 
-    def _single(self, observation: Observation) -> Callable[[], Awaitable[None]]:
+    def _single(self, take: Callable[[Fact, datetime], list[Event]], fact: Fact) -> Callable[[], Awaitable[None]]:
         async def effect() -> None:
-            casework_metrics.count(await asyncio.to_thread(self._office.take_observation, observation, self._clock()))
+            casework_metrics.count(await asyncio.to_thread(take, fact, self._clock()))
 
         return effect
 
-    async def _settle(self, event: FaustEvent, observation: Observation, result: list[Event] | KitchenError) -> None:
-        if isinstance(result, KitchenError):
-            await self._guard.refuse(Topic.OBSERVATIONS, event.value, result, _about(observation))
-            return
-        metrics.STREAM_EVENTS.labels(Topic.OBSERVATIONS.value, "done").inc()
-        casework_metrics.count(result)
-
-    async def findings(self, batch: Sequence[FaustEvent]) -> None:
-        """Findings one by one: they are few, and each is a case."""
-        for event in batch:
-            await self._guard.run(Topic.FINDINGS, event.value, self._finding(event))
-            event.ack()
-        self._nudge()
-
-    def _finding(self, event: FaustEvent) -> Callable[[], Awaitable[None]]:
-        async def effect() -> None:
-            finding = Finding.from_wire(decode(event.value, Topic.FINDINGS.value))
-            casework_metrics.count(await asyncio.to_thread(self._office.take_finding, finding, self._clock()))
-
-        return effect
+    async def _settle(
+        self,
+        topic: Topic,
+        sources: Sequence[FaustEvent],
+        facts: Sequence[Fact],
+        results: Sequence[list[Event] | KitchenError],
+    ) -> None:
+        happened: list[Event] = []
+        done = 0
+        for event, fact, result in zip(sources, facts, results, strict=True):
+            if isinstance(result, KitchenError):
+                await self._guard.refuse(topic, event.value, result, _about(fact))
+            else:
+                done += 1
+                happened += result
+        metrics.STREAM_EVENTS.labels(topic.value, "done").inc(done)
+        casework_metrics.count(happened)
 
     async def dead_letters(self, batch: Sequence[faust.EventT]) -> None:
         """Keep what was refused where people can see it; a letter that cannot be kept is only logged, never told again."""
@@ -135,9 +151,9 @@ class Intake:
             event.ack()
 
 
-def _about(observation: Observation) -> dict[str, str]:
-    """Whom a dead letter concerns."""
-    return {"uscc": observation.uscc, "device_id": observation.device_id}
+def _about(fact: Observation | Finding) -> dict[str, str]:
+    """Whom a dead letter concerns; a finding is the product's own word and concerns nobody's device."""
+    return {} if isinstance(fact, Finding) else {"uscc": fact.uscc, "device_id": fact.device_id}
 
 
 def dead_letter_of(event: faust.EventT) -> DeadLetter:
