@@ -219,15 +219,17 @@ class Steps:
     def judge(self, most: Decimal | None) -> Judge:  # noqa: ARG002 - the points are in the rows
         """The function that gives points."""
         read, unit, upward, otherwise = self.number.read, self.number.unit, self.upward, self.otherwise
-        fits, misses = ("{0}{1}（≥ {2}{1}）", "{0}{1}（< {2}{1}）") if upward else ("{0}{1}（≤ {2}{1}）", "{0}{1}（> {2}{1}）")
+        sign, other = ("≥", "<") if upward else ("≤", ">")
+        fits = (f"{{0}}{{1}}（{sign} {{2}}{{1}}）", f"{{0}}{{1}} ({sign} {{2}}{{1}})")
+        misses = (f"{{0}}{{1}}（{other} {{2}}{{1}}）", f"{{0}}{{1}} ({other} {{2}}{{1}})")
         rows, last = self.rows, self.rows[-1][0]
 
         def judge(raw: Any, where: str) -> Judged:
             number = read(raw, where)
             for limit, points in rows:
                 if number >= limit if upward else number <= limit:
-                    return points, Text(fits, fits, (number, unit, limit))
-            return otherwise, Text(misses, misses, (number, unit, last))
+                    return points, Text(*fits, (number, unit, limit))
+            return otherwise, Text(*misses, (number, unit, last))
 
         return judge
 
