@@ -62,7 +62,7 @@ class Disk:
             if number is None:
                 continue
             path = directory / name
-            if path.is_dir():
+            if path.is_dir() or path in self._names:
                 self._leave(path, target / name, dice)
             else:
                 (target / name).write_bytes(self._left(number, path if present.get(name) == number else None, dice))
