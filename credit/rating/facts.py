@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from domain.errors import BadInput, Code
+from domain.time import local_day, parse_instant
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 _LARGEST: Final = Decimal(10) ** 12
@@ -95,7 +96,7 @@ def unknown_key(where: str, known: Collection[str]) -> BadInput:
 
 
 def date_of(raw: object, where: str) -> date:
-    """A calendar day ``YYYY-MM-DD``.
+    """A calendar day ``YYYY-MM-DD``; of an instant with its offset the day in Shanghai.
 
     Raises:
         BadInput: it is something else.
@@ -105,4 +106,6 @@ def date_of(raw: object, where: str) -> date:
             return date.fromisoformat(raw)
         except ValueError:
             pass
+    if isinstance(raw, str) and "T" in raw:
+        return local_day(parse_instant(raw, where))
     raise bad_fact(where, f"{raw!r} is no date", "write YYYY-MM-DD")

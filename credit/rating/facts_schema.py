@@ -10,7 +10,7 @@ from credit.rating.plan import Direct, Leaf, Path, Plan, leaves_of
 from credit.rating.rules import described
 from credit.rating.value import Text
 
-_DAY: dict[str, Any] = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_DAY: dict[str, Any] = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$"}
 _AS_OF = Text("评级基准日", "the day the facts are as of")
 _PREVIOUS = Text("上一期等级", "grade of the period before")
 _VETOES = Text("已由人确认的一票否决情形", "vetoes known besides those that follow from the facts")

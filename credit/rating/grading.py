@@ -126,7 +126,7 @@ class Grading:
 
     def _direct(self, verdict: Verdict, direct: Direct, facts: Mapping[str, Any]) -> None:
         today = date_of(facts[AS_OF], AS_OF) if facts.get(AS_OF) is not None else None
-        entries = facts.get(direct.fact) or []
+        entries = [] if facts.get(direct.fact) is None else facts[direct.fact]
         if not isinstance(entries, list):
             raise bad_fact(direct.fact, f"{entries!r} is no list")
         place = self._place[direct.grade]
@@ -178,7 +178,7 @@ def _test(condition: Condition | None) -> Callable[[Sections], bool]:
 
 
 def _codes(facts: Mapping[str, Any], key: str, known: Mapping[str, object]) -> frozenset[str]:
-    codes = facts.get(key) or []
+    codes = [] if facts.get(key) is None else facts[key]
     if not isinstance(codes, list):
         raise bad_fact(key, f"{codes!r} is no list of codes", f"known: {', '.join(known)}")
     for at, code in enumerate(codes):

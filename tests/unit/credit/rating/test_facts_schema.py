@@ -73,6 +73,8 @@ REFUSED = [
     ("zhenhai", levels("ninety", "88", None), "no number"),
     ("zhenhai", levels("92", "88", None, caps=["C9"]), "an unknown cap"),
     ("zhenhai", levels("92", "88", None, caps="C1"), "no list"),
+    ("zhenhai", levels("92", "88", None, vetoes={}), "no list either"),
+    ("rizhao", {"generic": {"class": "B"}, "professional": {"score": 1}, "direct_d": {}}, "no list"),
     ("zhenhai", levels("92", "88", None, previous="purple"), "no colour"),
     ("zhenhai", indicators(I99=1), "an unknown indicator"),
     ("zhenhai", {"indicators": {id: raw for id, raw in indicators()["indicators"].items() if id != "I05"}}, "one missing"),

@@ -156,6 +156,8 @@ DURATION = [
     # cause, at, ended_at, as_of, grade, reason code, why
     ("accident", "2026-03-05", None, "2026-12-31", "D", ["direct_d"], "to the end of the evaluation year"),
     ("accident", "2026-03-05", None, "2027-01-01", "C", ["after_direct_d"], "then at best C"),
+    ("accident", "2026-03-05", None, "2026-12-31T15:59:59Z", "D", ["direct_d"], "the last second of the year in Shanghai"),
+    ("accident", "2026-03-05", None, "2026-12-31T16:00:00Z", "C", ["after_direct_d"], "a second later"),
     ("accident", "2026-03-05", None, "2027-12-31", "C", ["after_direct_d"], "for the next evaluation"),
     ("accident", "2026-03-05", None, "2028-01-01", "A", [], "and no longer"),
     ("accident", "2026-03-05", "2027-02-10", "2027-02-10", "D", ["direct_d"], "the cause ended later than the year"),
