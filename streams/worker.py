@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 LOOP_PATIENCE_S = 60.0
 PROGRESS_PATIENCE_S = 120.0
+SESSION_S = 12.0
+"""After so long without a heartbeat a worker counts as dead; heartbeats have a thread of their own."""
 GRACE_S = 1.2
 """Less than the process manager's own grace (``cli/processes.py``), after which it kills."""
 
@@ -59,8 +61,8 @@ def faust_app(name: str, kafka_url: str, data: Path, **settings: Any) -> Worker:
         "consumer_max_fetch_size": MAX_MESSAGE_BYTES,
         "consumer_auto_offset_reset": "earliest",
         "broker_commit_interval": 0.5,
-        "broker_session_timeout": 30.0,
-        "broker_heartbeat_interval": 3.0,
+        "broker_session_timeout": SESSION_S,
+        "broker_heartbeat_interval": 1.0,
         "stream_wait_empty": False,
     }
     return Worker(name, broker=faust_brokers(kafka_url), **(defaults | settings))
