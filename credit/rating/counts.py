@@ -171,8 +171,8 @@ class Events:
         for at, event in enumerate(day):
             place = f"{where}[{at}]"
             found = mapping_of(event, place, _EVENT_KEYS, ("count",))
-            group = (_word(found["camera"], f"{place}.camera"), _word(found["class"], f"{place}.class"))
-            points = self.points.get(_word(found["severity"], f"{place}.severity"))
+            group = (_word(found, "camera", place), _word(found, "class", place))
+            points = self.points.get(_word(found, "severity", place))
             if points is None:
                 raise bad_fact(f"{place}.severity", f"{found['severity']!r} is no severity", f"one of {', '.join(self.points)}")
             count = COUNT.read(found.get("count", 1), f"{place}.count")
@@ -199,9 +199,10 @@ class Events:
         return object_of({"days": described(days, _DAYS, language)})
 
 
-def _word(raw: Any, where: str) -> str:
+def _word(found: Mapping[str, Any], key: str, place: str) -> str:
+    raw = found[key]
     if type(raw) is not str or not raw:
-        raise bad_fact(where, f"{raw!r} is no name")
+        raise bad_fact(f"{place}.{key}", f"{raw!r} is no name")
     return raw
 
 

@@ -78,6 +78,8 @@ def mapping_of(raw: object, where: str, known: Collection[str], optional: Collec
     """
     if not isinstance(raw, Mapping):
         raise bad_fact(where, f"{raw!r} is no object", f"keys: {', '.join(known)}")
+    if len(raw) == len(known) and all(key in raw for key in known):
+        return raw
     for key in known:
         if key not in raw and key not in optional:
             raise bad_fact(f"{where}.{key}" if where else key, "the key is missing", "add it; null means not applicable")

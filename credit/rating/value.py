@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from credit.scheme import Scheme
@@ -209,12 +210,12 @@ def as_wire(value: Any) -> Any:
             return [as_wire(inner) for inner in value]
 
 
+@lru_cache(maxsize=16_384)
 def plain(number: Decimal) -> str:
-    """A decimal as people write it: no exponent, no zeros at its end, at most 6 decimals."""
-    exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -6:
-        number = number.quantize(_MILLIONTH, ROUND_HALF_UP, _WIDE)
+    """A decimal as people write it: no exponent, no zeros at its end, at most 6 decimals; the same for equal numbers."""
     text = f"{number:f}"
+    if len(text.partition(".")[2]) > 6:
+        text = f"{number.quantize(_MILLIONTH, ROUND_HALF_UP, _WIDE):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
