@@ -68,7 +68,8 @@ class TopicSettings:
         max_message_bytes: a record batch larger than this is refused (MESSAGE_TOO_LARGE).
         compact: Kafka's ``cleanup.policy=compact``: of each key the last record is kept, and retention does not apply.
         delete_too: ``compact,delete``: retention applies to a compacted topic as well.
-        segment_age: a new file is begun when the first record of the active one is older than this.
+        segment_age: a new file is begun when the first record of the active one is older than this, where compaction or
+            retention by time need that; with a long retention up to an eighth of it, so that files stay few.
         delete_retention: how long a tombstone (a record without a value) outlives the records it deletes.
         dirty_ratio: compact when this share of the closed segments' bytes was not compacted before.
         compaction_lag: a segment whose last append is younger than this is not compacted.
@@ -112,7 +113,7 @@ class TopicSettings:
 TopicChoice = Mapping[str, TopicSettings] | Callable[[str], TopicSettings | None]
 
 KITCHEN_TOPICS: Mapping[str, TopicSettings] = {
-    Topic.REGISTERS: TopicSettings(compact=True),
+    Topic.REGISTERS: TopicSettings(compact=True, segment_bytes=8 * MEBIBYTE),
     Topic.FRAMES: TopicSettings(
         fsync=False,
         retention=timedelta(minutes=10),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,6 +23,7 @@ from streams.log.durable import checked, read_checked_json, replace_file, sync_d
 from streams.log.metrics import Metrics
 from streams.log.producers import save_snapshot
 from streams.log.segment import Segment
+from streams.log.settings import TopicSettings
 
 if TYPE_CHECKING:
     from streams.log.partition import Partition
@@ -220,13 +222,8 @@ class Upkeep:
 
     def _is_old(self, now: float) -> bool:
         """Whether retention or compaction need the active segment to be closed."""
-        settings, begun = self._partition.settings, self._chain.active.first_append_at
-        if begun is None or not self._chain.active.size:
-            return False
-        spans = [settings.segment_age]
-        if settings.expires and settings.retention is not None:
-            spans.append(settings.retention)
-        return begun + min(spans).total_seconds() < now
+        begun, span = self._chain.active.first_append_at, age_of_closing(self._partition.settings)
+        return bool(self._chain.active.size) and begun is not None and span is not None and begun + span.total_seconds() < now
 
     def _is_expired(self, segment: Segment, now: float) -> bool:
         settings = self._partition.settings
@@ -306,6 +303,19 @@ class Upkeep:
         if self._partition.settings.fsync and synced > self._synced_noted:
             await self._blocking(lambda: self._chain.note_synced(synced))
             self._synced_noted = synced
+
+
+def age_of_closing(settings: TopicSettings) -> timedelta | None:
+    """How old a segment's first record may be before it is closed; None if only its size counts.
+
+    A closed segment is an open file for as long as it is kept, so retention is cut in eight pieces at most.
+    """
+    spans = []
+    if settings.compact:
+        spans.append(settings.segment_age)
+    if settings.expires and settings.retention is not None:
+        spans.append(min(settings.retention, max(settings.segment_age, settings.retention / 8)))
+    return min(spans, default=None)
 
 
 def _remove(segments: Sequence[Segment]) -> None:

@@ -24,6 +24,7 @@ from streams.log.partition import Partition
 from streams.log.producers import REMEMBERED_FOR
 from streams.log.segment import Segment
 from streams.log.settings import TopicSettings, with_configs
+from streams.log.upkeep import age_of_closing
 from tests.contract.log.batches import batch, keyed_batch
 from tests.unit.log.power import stored
 
@@ -344,3 +345,22 @@ async def test_the_latest_timestamp_is_found_with_its_offset(tmp_path: Path) -> 
         for at_ms in (5000, 9000, 7000):
             await partition.append(batch([b"v"], timestamp_ms=at_ms), NOW).synced  # type: ignore[misc]
         assert partition.latest_timestamp() == (1, 9000)
+
+
+@pytest.mark.parametrize(
+    ("settings", "age", "reason"),
+    [
+        (TopicSettings(), None, "kept for ever: only the size counts"),
+        (TopicSettings(retention=timedelta(minutes=10)), timedelta(minutes=10), "frames"),
+        (TopicSettings(retention=timedelta(days=60)), timedelta(days=7.5), "an eighth, so that 60 days are 60 and not 120"),
+        (TopicSettings(retention=timedelta(days=365)), timedelta(days=365 / 8), "not 52 files a year and partition"),
+        (TopicSettings(retention=timedelta(days=8), segment_age=timedelta(days=2)), timedelta(days=2), "as it was set"),
+        (TopicSettings(compact=True), timedelta(days=7), "a register"),
+        (TopicSettings(compact=True, retention=timedelta(days=1)), timedelta(days=7), "retention does not apply"),
+        (TopicSettings(compact=True, delete_too=True, retention=timedelta(days=1)), timedelta(days=1), "both: the shorter"),
+    ],
+)
+def test_a_segment_is_closed_by_age_only_as_often_as_is_needed(
+    settings: TopicSettings, age: timedelta | None, reason: str
+) -> None:
+    assert age_of_closing(settings) == age, reason
