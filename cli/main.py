@@ -86,7 +86,7 @@ def run_log(
         str, typer.Option("--host", help="Address to listen on; beyond loopback clients must show DATA/secrets/log.")
     ] = "127.0.0.1",
     advertise: Annotated[
-        str | None, typer.Option("--advertise", help="Host name or address that clients are told to connect to.")
+        str | None, typer.Option("--advertise", help="HOST[:PORT] that clients are told to connect to.")
     ] = None,
     metrics_port: MetricsPort = 0,
     metrics_host: MetricsHost = "127.0.0.1",

@@ -25,7 +25,7 @@ def log_command(
         port: where it listens.
         host: on which address; any but loopback makes clients show the secret in ``DATA/secrets/log``, which is made
             if it is not there.
-        advertised: the host that clients are told to connect to.
+        advertised: the host, with or without a port, that clients are told to connect to.
         metrics: host and port of ``/metrics``; port 0 shows none.
     """
     command = [sys.executable, "-P", "-m", "streams.log", str(data / "log"), "--host", host, "--port", str(port)]

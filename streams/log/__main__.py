@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m streams.log", description="The embedded Kafka-protocol log.")
     parser.add_argument("directory", type=Path, help="where everything is kept")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen; beyond loopback only with --secret-file")
-    parser.add_argument("--advertise", help="the host name or address that clients are told to connect to (default: --host)")
+    parser.add_argument("--advertise", metavar="HOST[:PORT]", help="where clients are told to connect (default: --host)")
     parser.add_argument("--port", type=int, default=9092, help="0 takes a free one")
     parser.add_argument("--user", default=_USER, help=f"the user that clients show the secret of (default: {_USER})")
     parser.add_argument("--secret-file", type=Path, help="a file with the secret, readable by its owner only (SCRAM-SHA-256)")

@@ -43,6 +43,28 @@ class End(StrEnum):
     STOPPED = "stopped"
 
 
+class Complaints:
+    """Log lines about what clients do wrong: at most one in a second, which says how many it stands for.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._told_at = -1.0
+        self._held_back = 0
+
+    def add(self, peer: Peer, reason: str) -> None:
+        """Say why a connection was closed, unless something was said just now."""
+        now = self._clock()
+        if now - self._told_at < 1.0:
+            self._held_back += 1
+            return
+        logger.warning("connection closed", peer=peer.host, reason=reason, not_told=self._held_back)
+        self._told_at, self._held_back = now, 0
+
+
 class Parts(NamedTuple):
     """What all connections of a server share."""
 
@@ -52,6 +74,7 @@ class Parts(NamedTuple):
     requests: Room
     answers: Room
     clock: Callable[[], float]
+    complaints: Complaints
 
 
 class _Unauthenticated(WireError):
@@ -128,21 +151,21 @@ class Connection:
         return None
 
     def _why(self, ended: asyncio.Task[None]) -> End:
-        problem, peer = ended.exception(), self.peer.host
+        problem = ended.exception()
         match problem:
             case None:
                 return End.UNAUTHENTICATED
             case _Unauthenticated():
-                logger.warning("connection closed", peer=peer, reason=str(problem))
+                self._parts.complaints.add(self.peer, str(problem))
                 return End.UNAUTHENTICATED
             case WireError():
                 self._parts.metrics.malformed_requests += 1
-                logger.warning("connection closed", peer=peer, reason=str(problem))
+                self._parts.complaints.add(self.peer, str(problem))
                 return End.MALFORMED
             case ConnectionError() | asyncio.IncompleteReadError():
                 return End.CLIENT
         self._parts.metrics.failed_requests += 1
-        logger.error("connection closed", peer=peer, reason="the log failed", exc_info=problem)
+        logger.error("connection closed", peer=self.peer.host, reason="the log failed", exc_info=problem)
         return End.FAILED
 
     async def _read(self) -> None:

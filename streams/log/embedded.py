@@ -50,7 +50,7 @@ class Log:
         directory: where everything is kept; one process at a time may have it.
         host: where to listen; any address but loopback needs credentials.
         port: 0 takes a free one.
-        advertised: the host that clients are told to connect to; ``host`` unless given.
+        advertised: where clients are told to connect, a host with or without ``:port``; ``host`` unless given.
         credentials: what clients must show (SASL/SCRAM-SHA-256); None lets everybody on this machine in.
         topics: settings by topic name, as a mapping or a function; durable defaults for the rest.
         auto_create: create topics that clients ask metadata of.
@@ -84,7 +84,7 @@ class Log:
         self.directory = directory
         self.host = _judged(host, advertised, credentials)
         self.port = port
-        self.advertised = advertised or host
+        self._advertised = advertised or host
         self.metrics = Metrics()
         self._topics = topics
         self._auto_create = auto_create
@@ -98,7 +98,8 @@ class Log:
     @property
     def address(self) -> str:
         """``host:port`` for clients' bootstrap setting."""
-        return f"{self.advertised}:{self.port}"
+        told = self._announced()
+        return f"{told.host}:{told.port}"
 
     async def __aenter__(self) -> Self:
         """Open the directory, repair what a crash left, and serve.
@@ -158,7 +159,9 @@ class Log:
         }
 
     def _announced(self) -> Address:
-        return Address(self.advertised, self.port)
+        host, colon, port = self._advertised.rpartition(":")
+        named = bool(colon) and port.isdigit() and (":" not in host or host.startswith("["))
+        return Address(host.strip("[]"), int(port)) if named else Address(self._advertised, self.port)
 
     def _release(self) -> None:
         self._executor.shutdown(wait=True)

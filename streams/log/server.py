@@ -11,15 +11,11 @@ import socket
 from collections.abc import Mapping
 from typing import Final
 
-import structlog
-
 from streams.log.call import Handler, Peer
-from streams.log.connection import Connection, End, Parts
+from streams.log.connection import Complaints, Connection, End, Parts
 from streams.log.coordinator import Coordinator
 from streams.log.limits import Limits, Room
 from streams.log.metrics import Metrics
-
-logger = structlog.get_logger(__name__)
 
 _READ_AHEAD_BYTES: Final = 64 * 1024
 
@@ -39,7 +35,9 @@ class Server:
         self, handlers: Mapping[int, Handler], coordinator: Coordinator, metrics: Metrics, limits: Limits, *, secret: bool
     ) -> None:
         clock = asyncio.get_running_loop().time
-        self._parts = Parts(handlers, metrics, limits, Room(limits.requests_bytes), Room(limits.answers_bytes), clock)
+        rooms = Room(limits.requests_bytes), Room(limits.answers_bytes)
+        self._complaints = Complaints(clock)
+        self._parts = Parts(handlers, metrics, limits, *rooms, clock, self._complaints)
         self._coordinator = coordinator
         self._metrics = metrics
         self._limits = limits
@@ -70,7 +68,7 @@ class Server:
         peer = Peer(str((writer.get_extra_info("peername") or ("",))[0]), authenticated=not self._secret)
         if len(self._connections) >= self._limits.connections:
             self._metrics.connections_refused += 1
-            logger.warning("connection refused", peer=peer.host, reason=f"{self._limits.connections} are open")
+            self._complaints.add(peer, f"{self._limits.connections} are open")
             writer.transport.abort()
             return
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -104,6 +102,6 @@ class Server:
             for task, connection in list(self._connections.items()):
                 end = connection.overdue(now)
                 if end is not None and task not in self._overdue:
-                    logger.warning("connection closed", peer=connection.peer.host, reason=str(end))
+                    self._complaints.add(connection.peer, str(end))
                     self._overdue[task] = end
                     task.cancel()

@@ -225,8 +225,8 @@ def test_transactions_are_apache_kafkas_alone(log_address: str, topic: str, embe
     assert refused.value.args[0].fatal()
 
 
-def test_a_compressed_batch_is_found_by_time_to_the_record_or_to_the_batch(log_address: str, topic: str, embedded: bool) -> None:
-    """The difference: the embedded log does not open compressed batches, so it answers the batch's first offset: never too late."""
+def test_a_time_in_a_compressed_batch_finds_the_record_or_the_batch(log_address: str, topic: str, embedded: bool) -> None:
+    """The difference: the embedded log does not open compressed batches; it answers the first offset of one, never too late."""
     create(log_address, topic)
     produce(log_address, topic, [b"x" * 100] * 50, **{"compression.type": "gzip", "linger.ms": 500})
     reader = consumer(log_address)
