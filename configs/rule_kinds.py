@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, model_validator
 from configs.quantities import FactKey, Quantity
 from configs.words import Strict
 from credit.rating.counts import Checks, Costs, Events, Ratio
-from credit.rating.rules import Choice, Linear, Number, Option, Rule, Steps, Value, YesNo
+from credit.rating.numbers import Number
+from credit.rating.rules import Choice, Linear, Option, Rule, Steps, Value, YesNo
 from credit.rating.value import Text
 
 Range = tuple[Quantity | None, Quantity | None]

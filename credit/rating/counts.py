@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from credit.rating.facts import bad_fact, mapping_of
-from credit.rating.rules import AMOUNT, COUNT, NOTHING, Findings, Judge, Judged, described, object_of
+from credit.rating.numbers import AMOUNT, COUNT, NOTHING, Findings, described, object_of
+from credit.rating.rules import Judge, Judged
 from credit.rating.value import Text, plain
 
 _EVENT_KEYS: Final = ("camera", "class", "severity", "count")

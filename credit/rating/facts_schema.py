@@ -6,8 +6,8 @@ from typing import Any
 
 from credit.rating.grading import STATUS_TITLES
 from credit.rating.intake import AS_OF, sections_of
+from credit.rating.numbers import described
 from credit.rating.plan import Direct, Leaf, Path, Plan, leaves_of
-from credit.rating.rules import described
 from credit.rating.value import Text
 
 _DAY: dict[str, Any] = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$"}

@@ -6,25 +6,20 @@ is ever evaluated. The rules that count occurrences are in ``credit.rating.count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
-from credit.rating.facts import bad_fact, mapping_of, number_of
+from credit.rating.facts import bad_fact, mapping_of
+from credit.rating.numbers import COUNT, NOTHING, Findings, Number, described, object_of, shown_end
 from credit.rating.value import Text, plain
 
 Judged = tuple[Decimal | None, Text]
 """Points (``None``: not applicable) and why."""
 Judge = Callable[[Any, str], Judged]
 """Judges a raw value that is not null; the second argument is its path, for errors."""
-Findings = Iterator[tuple[str, str]]
-"""What is wrong with a rule: key inside it and what."""
-
-NOTHING: Final = Decimal(0)
-_WHOLE: Final = r"[0-9]{1,12}(\.0{1,12})?"
-_FRACTION: Final = r"[0-9]{1,12}(\.[0-9]{1,12})?"
 
 
 class Rule(Protocol):
@@ -43,70 +38,8 @@ class Rule(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """Which numbers a raw value may be.
-
-    Attributes:
-        least, most: the range, both ends included; ``None`` = open.
-        whole: only integers.
-        allowed: only these, if there are any.
-        unit: shown behind the number.
-    """
-
-    least: Decimal | None = None
-    most: Decimal | None = None
-    whole: bool = False
-    allowed: tuple[Decimal, ...] = ()
-    unit: str = ""
-
-    def read(self, raw: Any, where: str) -> Decimal:
-        """The number.
-
-        Raises:
-            BadInput: it is none, or not one of those it may be.
-        """
-        number = number_of(raw, where)
-        if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
-            raise bad_fact(where, f"{plain(number)} is out of range", f"from {_end(self.least)} to {_end(self.most)}")
-        if self.whole and number != number.to_integral_value():
-            raise bad_fact(where, f"{plain(number)} is no whole number")
-        if self.allowed and number not in self.allowed:
-            raise bad_fact(where, f"{plain(number)} is none of the values it may have", ", ".join(map(plain, self.allowed)))
-        return number
-
-    def findings(self) -> Findings:
-        """A range that holds nothing, or values out of it."""
-        if self.least is not None and self.most is not None and self.least >= self.most:
-            yield "range", "the range is empty"
-        for number in self.allowed:
-            if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
-                yield "in", f"{plain(number)} is out of the range"
-
-    def schema(self) -> dict[str, Any]:
-        """The JSON Schema: a number, or a text of digits."""
-        if self.allowed:
-            return {"enum": [form for number in self.allowed for form in (plain(number), _json(number))]}
-        sign = "" if self.least is not None and self.least >= 0 else "-?"
-        pattern = f"^{sign}{_WHOLE if self.whole else _FRACTION}$"
-        found: dict[str, Any] = {"type": ["string", "integer" if self.whole else "number"], "pattern": pattern}
-        found |= {} if self.least is None else {"minimum": _json(self.least)}
-        return found | ({} if self.most is None else {"maximum": _json(self.most)})
-
-
 _ITSELF: Final = Text("数值本身，没有则为 null", "the number itself; null if there is none")
 _COUNTED: Final = Text("依据的条数", "how many it rests on")
-COUNT: Final = Number(least=NOTHING, whole=True)
-AMOUNT: Final = Number(least=NOTHING)
-
-
-def _end(number: Decimal | None) -> str:
-    return "…" if number is None else plain(number)
-
-
-def _json(number: Decimal) -> Any:
-    """A bound as JSON shows it: an integer, or its digits as text (JSON Schema compares numbers; a bound here is whole)."""
-    return int(number) if number == number.to_integral_value() else plain(number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,18 +263,7 @@ class Value:
         return self.number.schema()
 
 
-def object_of(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON Schema of an object with exactly these keys."""
-    required = [key for key in properties if key not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def described(form: dict[str, Any], words: Text, language: str) -> dict[str, Any]:
-    """The JSON Schema with a description."""
-    return {"description": words.render(language), **form}
-
-
 def _outside(points: Mapping[str, Decimal], most: Decimal | None) -> Findings:
     for key, given in points.items():
         if given < 0 or (most is not None and given > most):
-            yield key, f"{plain(given)} points are outside 0 to {_end(most)}"
+            yield key, f"{plain(given)} points are outside 0 to {shown_end(most)}"

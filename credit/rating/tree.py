@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 from credit.rating.intake import Sections
+from credit.rating.numbers import NOTHING
 from credit.rating.plan import Given, Leaf, Node
-from credit.rating.rules import NOTHING
 from credit.rating.value import Line, Text
 from credit.scheme import CENT
 

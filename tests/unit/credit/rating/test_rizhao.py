@@ -135,7 +135,7 @@ def direct(cause: str, at: str = "2026-03-05", ended_at: str | None = None, **fa
 
 
 CAUSES = (
-    "serious_list",
+    "serious_dishonesty_list",
     "accident",
     "licence_revoked",
     "illegal_substance",
@@ -163,8 +163,8 @@ DURATION = [
     ("accident", "2026-03-05", "2027-02-10", "2027-02-10", "D", ["direct_d"], "the cause ended later than the year"),
     ("accident", "2026-03-05", "2027-02-10", "2027-02-11", "C", ["after_direct_d"], ""),
     ("accident", "2026-03-05", "2026-04-01", "2026-12-31", "D", ["direct_d"], "the year ends later than the cause"),
-    ("serious_list", "2024-03-05", None, "2026-11-30", "D", ["direct_d"], "still listed"),
-    ("serious_list", "2024-03-05", "2026-03-05", "2026-11-30", "C", ["after_direct_d"], "removed this year"),
+    ("serious_dishonesty_list", "2024-03-05", None, "2026-11-30", "D", ["direct_d"], "still listed"),
+    ("serious_dishonesty_list", "2024-03-05", "2026-03-05", "2026-11-30", "C", ["after_direct_d"], "removed this year"),
     ("stop_production", "2025-12-30", None, "2026-01-02", "D", ["direct_d"], "the order still holds"),
 ]
 
@@ -180,7 +180,7 @@ def test_direct_d_lasts_to_the_end_of_the_year_and_of_its_cause(
 
 def test_direct_d_says_until_when() -> None:
     assert "至 2026-12-31" in rated("rizhao", direct("accident")).to_wire()["reasons"][0]
-    assert "直至情形消除" in rated("rizhao", direct("serious_list")).to_wire()["reasons"][0]
+    assert "直至情形消除" in rated("rizhao", direct("serious_dishonesty_list")).to_wire()["reasons"][0]
 
 
 def test_direct_d_needs_no_score() -> None:
