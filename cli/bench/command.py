@@ -28,6 +28,7 @@ from domain.errors import ConfigurationError, Unavailable
 FIGURES: Final = {
     "gateway": "gateway",
     "casework": "casework",
+    "warnings": "warnings",
     "log": "log",
     "log-start": "log_start",
     "frames": "frames",

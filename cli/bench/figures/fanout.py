@@ -101,6 +101,7 @@ class Endpoint:
     def __init__(self, child: Child, port: int, path: str, headers: Mapping[str, str], item: dict[str, Any]) -> None:
         self._child, self._port, self._path, self._headers, self._item = child, port, path, headers, item
         self._empty_mb = meter.resident_mb(child.pid)
+        self._most_clients = 0
 
     async def fan_out(self, publish: Publish, clients: int, changes: int) -> Mapping[str, Reading]:
         """Open the clients, publish one change after the other, read when each client got it."""
@@ -114,9 +115,16 @@ class Endpoint:
                 seconds += [at - begun for at in await audience.told_by(lambda: publish(self._item))]
                 await asyncio.sleep(PAUSE_S)
             cpu_us = 1e6 * (self._child.cpu_s() - cpu_s) / (changes * clients)
-            memory_kb = 1000 * (meter.resident_mb(self._child.pid) - self._empty_mb) / clients
-        found = dict(latency.readings(f"{clients}", seconds, cpu_us=cpu_us, ranks=RANKS))
-        return found | {f"{clients} memory": Reading(value=memory_kb)}
+            found = dict(latency.readings(f"{clients}", seconds, cpu_us=cpu_us, ranks=RANKS))
+            return found | self._memory(clients)
+
+    def _memory(self, clients: int) -> dict[str, Reading]:
+        """Memory for each client, while there were never more: a process does not give back what it once had."""
+        if clients <= self._most_clients:
+            return {}
+        self._most_clients = clients
+        kilobytes = 1000 * (meter.resident_mb(self._child.pid) - self._empty_mb) / clients
+        return {f"{clients} memory": Reading(value=kilobytes)}
 
 
 async def _product_round(endpoint: Endpoint, redis: str, amounts: Amounts) -> Mapping[str, Reading]:
