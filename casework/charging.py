@@ -1,7 +1,8 @@
 """The deduction a warning leads to, people's decisions about it, and the live score (domain.md section 0.3, C.4, D.9).
 
 The system only ever proposes: what it does here by itself is proposing and taking proposals back. Final and reversed are people's
-words, and each of them stands in the audit trail.
+words, and each of them stands in the audit trail. Locks are taken in one order: the warning, its merchant's ledger, the entries;
+whoever holds a ledger only looks at warnings.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def _lost_before(uow: UnitOfWork, entry: Deduction) -> bool:
 
 def _replace_loser(work: Work, loser: Deduction, now: datetime) -> list[Event]:
     before = work.uow.deductions.get(loser.id)
-    warning = work.uow.warnings.get(loser.warning_id)
+    warning = work.uow.warnings.look(loser.warning_id)
     if before is None or warning is None:
         return []
     work.uow.deductions.save(loser, expected_version=before.version)
@@ -183,12 +184,13 @@ def decide(work: Work, deduction_id: str, actor: Actor, now: datetime, decision:
         IllegalTransition: if its state, or the objection window, does not allow it.
         Forbidden: if the actor may not decide it.
     """
-    uscc = find(work.uow, deduction_id, actor).uscc
+    seen = work.uow.deductions.look(deduction_id)
+    uscc = _seen_by(work.uow, seen, deduction_id, actor).uscc
     merchant = work.merchant(uscc)
     work.uow.lock(f"ledger:{uscc}")
     events = _recompute(work, merchant, now)  # what is confirmed is the n-th of those that stand now
     before = find(work.uow, deduction_id, actor)
-    warning = work.uow.warnings.get(before.warning_id)
+    warning = work.uow.warnings.look(before.warning_id)
     if warning is None:
         raise NotFound(f"no warning {before.warning_id}")
     involved = {step.actor for step in work.uow.audit.of("warning", warning.id)} - {SYSTEM.id}
@@ -210,7 +212,7 @@ def _recompute(work: Work, merchant: Merchant, now: datetime) -> list[Event]:
     )
     events = []
     for after in changed:
-        before, warning = entries[after.id], work.uow.warnings.get(after.warning_id)
+        before, warning = entries[after.id], work.uow.warnings.look(after.warning_id)
         if warning is None:
             continue
         work.uow.deductions.save(after, expected_version=before.version)
@@ -220,7 +222,7 @@ def _recompute(work: Work, merchant: Merchant, now: datetime) -> list[Event]:
 
 def _may_revive(work: Work, entry: Deduction, now: datetime) -> bool:
     """Whether the warning of an entry that had lost to a sibling is still one to charge."""
-    warning = work.uow.warnings.get(entry.warning_id)
+    warning = work.uow.warnings.look(entry.warning_id)
     return warning is not None and deadlines.charge_due(warning, now)
 
 
@@ -256,7 +258,10 @@ def find(uow: UnitOfWork, deduction_id: str, actor: Actor) -> Deduction:
     Raises:
         NotFound: otherwise.
     """
-    entry = uow.deductions.get(deduction_id)
+    return _seen_by(uow, uow.deductions.get(deduction_id), deduction_id, actor)
+
+
+def _seen_by(uow: UnitOfWork, entry: Deduction | None, deduction_id: str, actor: Actor) -> Deduction:
     if entry is None or not actor.may_see(uscc=entry.uscc, region=merchant_of(uow, entry.uscc).region):
         raise NotFound(f"no deduction {deduction_id}")
     return entry

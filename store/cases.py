@@ -116,6 +116,10 @@ class SqlWarnings:
         """The warning, if there is one; locked until the end of a write transaction, so that commands come one after another."""
         return self._first(self._get, id=warning_id)
 
+    def look(self, warning_id: str) -> Warning | None:
+        """The warning, if there is one; not locked."""
+        return self._first(_GET, id=warning_id)
+
     def add(self, warning: Warning) -> None:
         """Raises Conflict if an open warning with the same key exists."""
         if self._pen.gathers:

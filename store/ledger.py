@@ -43,6 +43,10 @@ class SqlDeductions:
         """The entry, if there is one; locked until the end of a write transaction."""
         return _DEDUCTION.maybe(self._pen.execute(self._get, {"id": deduction_id}).first())
 
+    def look(self, deduction_id: str) -> Deduction | None:
+        """The entry, if there is one; not locked."""
+        return _DEDUCTION.maybe(self._pen.execute(_GET, {"id": deduction_id}).first())
+
     def by_key(self, key: str) -> Deduction | None:
         """The entry with this idempotency key."""
         return _DEDUCTION.maybe(self._pen.execute(_BY_KEY, {"key": key}).first())

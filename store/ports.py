@@ -191,6 +191,9 @@ class Warnings(Protocol):
     """Warnings. At most one open one per ``open_key``, by the database's own unique index."""
 
     def get(self, warning_id: str) -> Warning | None: ...
+    def look(self, warning_id: str) -> Warning | None:
+        """The same without locking it, for whoever only reads it."""
+
     def add(self, warning: Warning) -> None:
         """Raises Conflict if an open warning with the same key exists."""
 
@@ -253,6 +256,9 @@ class Deductions(Protocol):
     """The ledger."""
 
     def get(self, deduction_id: str) -> Deduction | None: ...
+    def look(self, deduction_id: str) -> Deduction | None:
+        """The same without locking it, for whoever only reads it."""
+
     def by_key(self, key: str) -> Deduction | None: ...
     def add(self, deduction: Deduction) -> bool:
         """False, and nothing changes, if the key exists."""
