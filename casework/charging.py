@@ -161,16 +161,21 @@ def _replace_loser(work: Work, loser: Deduction, now: datetime) -> list[Event]:
     return [_tell(work, loser, warning, SYSTEM, now, before=before.state.value)]
 
 
-def withdraw_proposed(work: Work, warning: Warning, now: datetime, *, note: str) -> Ruling | None:
-    """Take back what a warning had proposed, because it was dismissed or reopened. A final entry waits for a person."""
+def withdraw_proposed(work: Work, warning: Warning, now: datetime, *, note: str, after: datetime | None = None) -> Ruling | None:
+    """Take back what a warning had proposed, because it was dismissed or reopened. A final entry waits for a person.
+
+    Args:
+        after: only what was proposed later than this.
+    """
     work.uow.lock(f"ledger:{warning.uscc}")
     ruling = None
     for before in work.uow.deductions.of_warning(warning.id):
-        if before.state not in UNDECIDED:
+        if before.state not in UNDECIDED or (after is not None and before.proposed_at <= after):
             continue
-        after = replace(before, state=DeductionState.WITHDRAWN, decided_at=now, note=note, version=before.version + 1)
-        work.uow.deductions.save(after, expected_version=before.version)
-        ruling = Ruling(deduction=after, events=(_tell(work, after, warning, SYSTEM, now, before=before.state.value),))
+        ended_at = max(now, before.proposed_at)
+        ended = replace(before, state=DeductionState.WITHDRAWN, decided_at=ended_at, note=note, version=before.version + 1)
+        work.uow.deductions.save(ended, expected_version=before.version)
+        ruling = Ruling(deduction=ended, events=(_tell(work, ended, warning, SYSTEM, now, before=before.state.value),))
     if ruling is None:
         return None
     return replace(ruling, events=(*ruling.events, *_recompute(work, work.merchant(warning.uscc), now)))

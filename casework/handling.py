@@ -49,6 +49,7 @@ EVENTS: Mapping[Command, EventName] = MappingProxyType(
 UNDOING = frozenset({Command.DISMISS, Command.REOPEN})
 """Commands after which a proposed deduction no longer stands."""
 
+IN_TIME = "submitted in time"
 _SEGREGATING = frozenset({RedWarning.RAW_EXPIRED.value, RedWarning.PRODUCT_EXPIRED.value})
 
 
@@ -224,7 +225,12 @@ def submit(work: Work, warning_id: str, submission: Submission, actor: Actor, no
     kept = [item.id for item in evidence if attach(work, item)]
     event = event_of(EventName.WARNING_SUBMITTED, after, actor, now, note=submission.note, on_time=after.on_time)
     stored = change(work, before, after, event, actor, reason=submission.note, evidence_ids=kept)
-    return Outcome(warning=stored, events=(event,))
+    ruling = None
+    if after.on_time:  # while the photos were on their way the sweep may have charged what was put right in time
+        ruling = charging.withdraw_proposed(work, stored, now, note=IN_TIME, after=now)
+    if ruling is None:
+        return Outcome(warning=stored, events=(event,))
+    return Outcome(warning=stored, events=(event, *ruling.events), deduction=ruling.deduction)
 
 
 def _evidence_id(warning_id: str, token: str, number: int) -> str:

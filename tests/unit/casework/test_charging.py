@@ -315,3 +315,25 @@ def test_a_final_entry_stays_as_it_was_confirmed_when_an_earlier_one_is_reversed
     scene.office.confirm_deduction(second.id, COLLEAGUE, late)
     scene.office.reverse_deduction(first.id, SUPERVISOR, "误判", late)
     assert [entry.points for entry in scene.deductions()] == [Decimal("15.0"), Decimal("22.5")]
+
+
+def test_a_charge_that_overtook_a_submission_made_in_time_is_taken_back(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.later(hours=23))
+    sent_at = scene.later(minutes=59)  # the photos are still on their way when the sweep comes
+    scene.office.sweep(scene.later(hours=2))
+    (entry,) = scene.deductions()
+    assert entry.state is DeductionState.PROPOSED
+    outcome = scene.office.submit(warning.id, MERCHANT, "清理完毕", [photo()], sent_at)
+    assert (outcome.warning.on_time, names(outcome.events)[-1]) == (True, EventName.DEDUCTION_WITHDRAWN)
+    (entry,) = scene.deductions()
+    assert entry.state is DeductionState.WITHDRAWN
+
+
+def test_a_charge_proposed_before_a_submission_stays(scene: Scene) -> None:
+    warning = scene.raised()
+    scene.office.delivered(warning.id, scene.later(hours=23))
+    scene.office.sweep(scene.later(hours=2))
+    scene.office.submit(warning.id, MERCHANT, "清理完毕", [photo()], scene.later(minutes=1))
+    (entry,) = scene.deductions()
+    assert entry.state is DeductionState.PROPOSED
