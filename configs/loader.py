@@ -135,7 +135,7 @@ def _schemes(directory: Path, problems: list[Problem]) -> dict[str, RatedScheme]
     schemes: dict[str, RatedScheme] = {}
     for folder in (_SHIPPED / "schemes", directory / "schemes"):
         for path in scheme_paths(folder):
-            scheme, found = read_scheme(path)
+            scheme, found = read_scheme(path, found_by_name=True)
             problems += found
             if scheme is not None:
                 schemes[scheme.name] = scheme

@@ -29,8 +29,12 @@ def scheme_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
 
 
-def read_scheme(path: Path) -> tuple[RatedScheme | None, list[Problem]]:
+def read_scheme(path: Path, *, found_by_name: bool = False) -> tuple[RatedScheme | None, list[Problem]]:
     """One scheme file, checked.
+
+    Args:
+        path: the file.
+        found_by_name: it lies in a folder of schemes, so it must be called like the scheme.
 
     Returns:
         The scheme, ``None`` if it cannot be used, and what is wrong with it.
@@ -44,7 +48,7 @@ def read_scheme(path: Path) -> tuple[RatedScheme | None, list[Problem]]:
         return None, of_validation(str(path), error, names_of(SchemeFile))
     scheme = entry.rated(content_hash(raw))
     problems = [Problem(file=str(path), key=key, what=what) for key, what in _found(scheme)]
-    if entry.name != path.stem:
+    if found_by_name and entry.name != path.stem:
         problems.append(Problem(file=str(path), key="name", what=f"is {entry.name!r}", hint=f"write {path.stem}"))
     return scheme, problems
 
@@ -71,7 +75,7 @@ def schemes_in(directory: Path | None = None) -> dict[str, RatedScheme]:
     schemes: dict[str, RatedScheme] = {}
     for folder in folders:
         for path in scheme_paths(folder):
-            scheme = _sound(path)
+            scheme = _sound(path, found_by_name=True)
             schemes[scheme.name] = scheme
     return schemes
 
@@ -89,15 +93,15 @@ def find_scheme(name: str, directory: Path | None = None) -> RatedScheme:
     folders = [_SHIPPED] if directory is None else [directory / "schemes", _SHIPPED]
     paths = {path.stem: path for folder in reversed(folders) for path in scheme_paths(folder)}
     if name in paths:
-        return _sound(paths[name])
+        return _sound(paths[name], found_by_name=True)
     if Path(name).is_file():
-        return _sound(Path(name))
+        return _sound(Path(name), found_by_name=False)
     hint = nearest(name, sorted(paths)) or f"known: {', '.join(sorted(paths))}; or name a file"
     raise ConfigurationError(f"there is no scheme {name!r}", key="SCHEME", hint=hint)
 
 
-def _sound(path: Path) -> RatedScheme:
-    scheme, problems = read_scheme(path)
+def _sound(path: Path, *, found_by_name: bool) -> RatedScheme:
+    scheme, problems = read_scheme(path, found_by_name=found_by_name)
     if scheme is None or problems:
         raise as_error(problems)
     return scheme

@@ -149,6 +149,9 @@ def test_schemes_are_listed(kitchen: Any) -> None:
 def test_a_scheme_file_is_checked(kitchen: Any, tmp_path: Path) -> None:
     file = Path(shutil.copy(configs.default_directory() / "schemes" / "fhrs.yaml", tmp_path))
     assert kitchen("schemes", "check", str(file)).exit_code == 0
+    draft = file.rename(tmp_path / "draft.yaml")
+    assert kitchen("rate", str(draft), facts=FACTS["fhrs"]).exit_code == 0, "a draft may have any name"
+    file = draft
     file.write_text(file.read_text("utf-8").replace("max: 80", "max: 81"), "utf-8")
     done = kitchen("schemes", "check", str(file))
     assert done.exit_code == 1
