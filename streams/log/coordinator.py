@@ -197,7 +197,7 @@ class Coordinator:
         taken_back = 0
         for name in sorted(self._journal.groups()):
             found, kept = self._groups.get(name), self._journal.kept(name)
-            if found is not None and not found.idle:
+            if name in self._keeping or (found is not None and not found.idle):
                 continue
             emptied_at = kept["at"] if kept is not None else 0
             commits = self._journal.of_group(name)
@@ -284,7 +284,8 @@ class Coordinator:
         keeping.add_done_callback(lambda done: self._kept(name, done))
 
     def _kept(self, name: str, keeping: asyncio.Task[None]) -> None:
-        keeping.exception()  # logged and counted by the journal
+        if not keeping.cancelled():
+            keeping.exception()  # logged and counted by the journal
         if self._keeping.get(name) is keeping:
             del self._keeping[name]
             self._settle()
