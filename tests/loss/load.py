@@ -30,6 +30,7 @@ from tests.loss.ledger import Client, Fact, Ledger, Row
 from tests.loss.site import Site, Voice
 from vision.demo.scene import frame, read_cat
 
+LAG_S: Final = 0.5
 LOT_G: Final = 5_000_000
 PRICE_FEN_PER_KG: Final = 8800
 MIX: Final[Mapping[str, float]] = {"temperature": 0.50, "sale": 0.35, "batch": 0.09, "expired": 0.03, "expiring": 0.03}
@@ -257,7 +258,7 @@ class Load:
             if what == "sale" and not device.lots:
                 what = "batch"
             getattr(self, f"_{what}")(device)
-            next_at += 1 / self.rate_per_s
+            next_at = max(next_at + 1 / self.rate_per_s, time.monotonic() - LAG_S)  # what could not be told is not made up for
             self._stop.wait(max(0.0, next_at - time.monotonic()))
 
     def _tell(self, device: Device, row: Row, kind: str, body: dict[str, Any], **about: Any) -> None:

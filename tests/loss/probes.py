@@ -14,7 +14,7 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A process, with its children if it has any, at one moment.
+    """A process, or one with its children, at one moment.
 
     ``memory_bytes`` is the resident set; of a family of processes that share memory (PostgreSQL) the sum of their proportional
     shares, so that shared pages count once.
@@ -26,9 +26,9 @@ class Sample:
     disk_bytes: int
 
 
-def sample(pid: int, disks: Iterable[Path] = ()) -> Sample | None:
+def sample(pid: int, disks: Iterable[Path] = (), *, with_children: bool = False) -> Sample | None:
     """Look at a process now; None if it is gone."""
-    family = [pid, *_children(pid)]
+    family = [pid, *(_children(pid) if with_children else ())]
     try:
         memory = _kib(pid, "status", "VmRSS") if len(family) == 1 else sum(_kib(one, "smaps_rollup", "Pss") for one in family)
         return Sample(
