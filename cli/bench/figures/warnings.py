@@ -1,7 +1,7 @@
 """Findings and expired lots that raise a red warning each, through one casework worker, beside a loop that only writes rows.
 
-The loop decides nothing: per finding one row each of finding, warning, evidence and audit and two of outbox, one synced transaction
-per batch, which is the least that a durable warning costs.
+The loop decides nothing: per finding one row each of finding, warning, evidence and audit and two of outbox, one synced
+transaction per batch, which is the least that a durable warning costs.
 """
 
 from __future__ import annotations
