@@ -230,7 +230,7 @@ def _stock(facts: Sequence[Fact], records: Records) -> Iterator[Item]:
             at=fact.published_at,
             lost=int(missing < 0),
             duplicates=int(missing > 0),
-            what=f"lot {fact.lot}: {missing} g too much were taken from it" if missing else "",
+            what=f"lot {fact.lot}: {abs(missing)} g {'too much were' if missing > 0 else 'of its sales were not'} taken from it",
         )
 
 
