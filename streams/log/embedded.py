@@ -113,7 +113,7 @@ class Log:
         self._executor = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="log-sync")
         try:
             self._catalog = await loop.run_in_executor(None, Catalog, self.directory, self._topics, self._executor, self.metrics)
-            self._journal = OffsetJournal(self.directory / "offsets", self._executor, self.metrics)
+            self._journal = OffsetJournal(self.directory / "offsets", self._executor, self.metrics, int(time.time()))
             self._coordinator = Coordinator(
                 self._journal, self.metrics, loop.time, time.time, first_join_wait_s=self._first_join_wait_s
             )

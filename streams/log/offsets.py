@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -59,9 +58,10 @@ class OffsetJournal:
         path: the file; a torn or corrupt tail is cut when it is opened.
         executor: where file work runs.
         metrics: where commits are counted.
+        opened_at: seconds since 1970, taken for the time of commits whose line has none.
     """
 
-    def __init__(self, path: Path, executor: Executor, metrics: Metrics) -> None:
+    def __init__(self, path: Path, executor: Executor, metrics: Metrics, opened_at: int = 0) -> None:
         self._path = path
         self._metrics = metrics
         self._committed: dict[str, dict[Position, Committed]] = {}
@@ -69,7 +69,7 @@ class OffsetJournal:
         self._arrived: list[Line] = []
         self._written: list[Line] = []
         self._failure: str | None = None
-        self._read()
+        self._read(opened_at)
         self._descriptor, self._size = self._rewrite(self._everything())
         self._commit = GroupCommit(self._begin, executor, self._end)
 
@@ -122,18 +122,18 @@ class OffsetJournal:
         await self._commit.idle()
         os.close(self._descriptor)
 
-    def _read(self) -> None:
+    def _read(self, opened_at: int) -> None:
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
             return
-        position, now = 0, int(time.time())
+        position = 0
         while position + _ENTRY.size <= len(content):
             length, checksum = _ENTRY.unpack_from(content, position)
             line = content[position + _ENTRY.size : position + _ENTRY.size + length]
             if len(line) < length or crc32c(line) != checksum:
                 break
-            self._apply([_decoded(line, now)])
+            self._apply([_decoded(line, opened_at)])
             position += _ENTRY.size + length
         if position < len(content):
             self._metrics.recovered_cut_bytes += len(content) - position
@@ -200,12 +200,12 @@ class OffsetJournal:
         self._written = []
 
 
-def _decoded(line: bytes, now: int) -> Line:
+def _decoded(line: bytes, opened_at: int) -> Line:
     content = json.loads(line)
     if isinstance(content, dict):
         return content
     group, topic, partition, offset, note, *at = content
-    return Position(group, topic, partition), Committed(offset, note, at[0] if at else now)
+    return Position(group, topic, partition), Committed(offset, note, at[0] if at else opened_at)
 
 
 def _encoded(lines: Iterable[Line]) -> bytes:
