@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -101,6 +102,7 @@ def figure_of(name: str) -> Figure:
 
 def _measure(names: Sequence[str], size: Size, model: str, jars: Path | None) -> list[Outcome]:
     outcomes = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
     with tempfile.TemporaryDirectory(prefix="kitchen-bench-") as root, _progress() as progress:
         task = progress.add_task("", total=len(names))
         for done, name in enumerate(names):
