@@ -21,12 +21,16 @@ class BusinessForm(StrEnum):
 
 
 class Role(StrEnum):
-    """Roles of domain.md E.7 that this cut serves; ``inspector`` is the officer's word on the outside."""
+    """Roles of domain.md E.7 that this cut serves; ``inspector`` is the officer's word on the outside.
+
+    A ``department`` is a liaison department: it sees what it is told, and no merchant's objects (R-01).
+    """
 
     MERCHANT = "merchant"
     STAFF = "staff"
     INSPECTOR = "inspector"
     SUPERVISOR = "supervisor"
+    DEPARTMENT = "department"
     SYSTEM = "system"
 
 
@@ -134,12 +138,12 @@ class Actor:
     name: str = ""
 
     def may_see(self, *, uscc: str, region: str) -> bool:
-        """Object-level check: own merchant, own region, or everything (supervisor, system)."""
+        """Object-level check: own merchant, own region, everything (supervisor, system), or nothing (department)."""
         if self.role in (Role.MERCHANT, Role.STAFF):
             return self.uscc == uscc
         if self.role is Role.INSPECTOR:
             return self.region is not None and region.startswith(self.region)
-        return True
+        return self.role is not Role.DEPARTMENT
 
     @classmethod
     def of(cls, user: User) -> Actor:

@@ -20,6 +20,7 @@ from domain.observations import Observation
 from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
+from store.registers import Registers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +361,7 @@ class UnitOfWork(Protocol):
     outbox: Outbox
     push_subscriptions: PushSubscriptions
     dead_letters: DeadLetters
+    registers: Registers
 
     def commit(self) -> None: ...
     def lock(self, name: str) -> None:

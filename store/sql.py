@@ -23,6 +23,8 @@ from store.gathering import Pen
 from store.ledger import SqlDeductions
 from store.outbox import ADD_DELIVERIES, SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
 from store.parties import SqlDevices, SqlMerchants, SqlUsers
+from store.register_rows import SqlRegisters
+from store.registers import Registers
 
 WRITER_PATIENCE_S = 30.0
 ORDER = (
@@ -65,6 +67,7 @@ class SqlUnitOfWork:
         self.outbox: ports.Outbox = SqlOutbox(pen)
         self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(pen)
         self.dead_letters: ports.DeadLetters = SqlDeadLetters(pen)
+        self.registers: Registers = SqlRegisters(pen, locking=writing)
 
     def commit(self) -> None:
         """Make it last. The connection is given back, so that nothing written afterwards can get lost unseen."""

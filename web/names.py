@@ -69,6 +69,7 @@ ROLES: Mapping[str, str] = MappingProxyType(
         Role.STAFF: _("店员"),
         Role.INSPECTOR: _("执法人员"),
         Role.SUPERVISOR: _("主管"),
+        Role.DEPARTMENT: _("联络员部门"),
         Role.SYSTEM: _("系统"),
     }
 )
