@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
@@ -24,10 +24,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from devices.pump import Pump
+from devices.pump import BufferedClient, Pump
 from domain.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
+
+C = TypeVar("C", bound=paho.Client)
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _UNSUPPORTED = "Unsupported protocol version"
@@ -117,9 +119,9 @@ class Will:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Delivery:
-    """One message as it arrived: ``generation`` and ``mid`` are what its acknowledgement needs.
+    """One message as it arrived: ``generation`` and ``mid`` are what its acknowledgement needs. Not frozen: one is made for each.
 
     ``superfluous``: a fresh message over a subscription that is there for stored ones; it comes over the other one too.
     """
@@ -200,7 +202,7 @@ class Connection:
         with self._lock:
             if self._stopped:
                 return
-            client = self._client = self._build()
+            client = self._client = self._build(paho.Client)
             client.connect_async(**self._connect_arguments())
             client.loop_start()
 
@@ -216,7 +218,8 @@ class Connection:
 
     def attach(self) -> None:
         """``start`` without a thread: everything happens on the running event loop, callbacks too."""
-        client = self._client = self._build()
+        client = self._build(BufferedClient)
+        self._client = client
         client.connect_async(**self._connect_arguments())
         self._pump = Pump(
             client,
@@ -298,9 +301,9 @@ class Connection:
             arguments |= {"clean_start": not self._persistent, "properties": properties}
         return arguments
 
-    def _build(self) -> paho.Client:
+    def _build(self, kind: type[C]) -> C:
         settings = self.settings
-        client = paho.Client(
+        client = kind(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=None if self.speaks_5 else not self._persistent,
