@@ -20,6 +20,7 @@ from domain.observations import Observation
 from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
+from store.assessments import Assessments
 from store.registers import Registers
 
 
@@ -362,6 +363,7 @@ class UnitOfWork(Protocol):
     push_subscriptions: PushSubscriptions
     dead_letters: DeadLetters
     registers: Registers
+    assessments: Assessments
 
     def commit(self) -> None: ...
     def lock(self, name: str) -> None:

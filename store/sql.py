@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import Unavailable
 from store import engines, migrations, ports
+from store.assessment_rows import SqlAssessments
+from store.assessments import Assessments
 from store.audit import CHAIN, SqlAudit
 from store.cases import ADD_EVIDENCE, ADD_WARNINGS, SAVE_WARNINGS, SqlEvidence, SqlWarnings
 from store.facts import ADD_OBSERVATIONS, ADD_WEIGHINGS, PUT_BATCHES, SqlBatches, SqlObservations, SqlWeighings
@@ -68,6 +70,7 @@ class SqlUnitOfWork:
         self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(pen)
         self.dead_letters: ports.DeadLetters = SqlDeadLetters(pen)
         self.registers: Registers = SqlRegisters(pen, locking=writing)
+        self.assessments: Assessments = SqlAssessments(pen, locking=writing)
 
     def commit(self) -> None:
         """Make it last. The connection is given back, so that nothing written afterwards can get lost unseen."""

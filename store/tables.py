@@ -62,6 +62,7 @@ DUE = text("next_due_at IS NOT NULL")
 TO_JUDGE = text("judge_at IS NOT NULL")
 TO_REVIEW = text("review_due_at IS NOT NULL")
 DONE = text("state = 'done'")
+ASSESSED = text("kind <> 'scale.weigh'")
 
 
 def _key(name: str, type_: Any = Line, *args: Any) -> Column[Any]:
@@ -199,6 +200,7 @@ observations = _table(
     _must("content_hash"),
     _must("time_source", Word(TimeSource)),
     _must("flags", FLAGS),
+    _partial("ix_observations_assessed", "uscc", "kind", "event_time", where=ASSESSED),
 )
 
 batches = _table(
