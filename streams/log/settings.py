@@ -121,7 +121,7 @@ KITCHEN_TOPICS: Mapping[str, TopicSettings] = {
         max_message_bytes=8 * MEBIBYTE,
     ),
     Topic.OBSERVATIONS: TopicSettings(retention=timedelta(days=60)),
-    Topic.DETECTIONS: TopicSettings(fsync=False, retention=timedelta(days=3), retention_bytes=256 * MEBIBYTE),
+    Topic.DETECTIONS: TopicSettings(retention=timedelta(days=3), retention_bytes=256 * MEBIBYTE),
     Topic.FINDINGS: TopicSettings(retention=timedelta(days=365)),
     Topic.WARNINGS: TopicSettings(retention=timedelta(days=180)),
     Topic.DEDUCTIONS: TopicSettings(retention=timedelta(days=365)),
