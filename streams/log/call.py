@@ -17,6 +17,8 @@ from kio.schema.types import BrokerId
 from kio.static.primitive import i32
 from kio.static.protocol import Entity
 
+from streams.log.limits import Share
+
 NODE_ID: Final = BrokerId(0)
 CLUSTER_ID: Final = "bright-kitchen"
 NO_TRANSACTIONS: Final = "transactions are not supported by the embedded log: use an idempotent producer, or Apache Kafka"
@@ -43,11 +45,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The circumstances of a request: version asked, client's name for itself, who it came from."""
+    """The circumstances of a request: version asked, client's name for itself, who it came from, room for a large answer."""
 
     version: int
     client_id: str
     peer: Peer
+    share: Share
 
 
 @dataclass(frozen=True, slots=True)

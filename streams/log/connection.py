@@ -20,7 +20,7 @@ from kio.static.protocol import Entity
 from streams.log.apis import API_VERSIONS, BEFORE_AUTHENTICATION, FETCH, Api
 from streams.log.call import Call, Handler, Peer
 from streams.log.errors import WireError
-from streams.log.limits import Limits, Room
+from streams.log.limits import Limits, Room, Share
 from streams.log.metrics import Metrics
 from streams.log.wire import Request, admitted, api_versions_answer, decoded, encoded
 
@@ -28,6 +28,8 @@ logger = structlog.get_logger(__name__)
 
 _LENGTH: Final = struct.Struct(">i")
 _KIND: Final = struct.Struct(">hh")
+_PIECE_BYTES: Final = 256 * 1024
+"""An answer is handed to the socket in pieces: what the socket does not take at once is copied."""
 
 
 class End(StrEnum):
@@ -111,6 +113,8 @@ class Connection:
         self._request_at: float | None = None
         self._answer_at: float | None = None
         self._unsent = 0
+        self._entered = False
+        """Whether the request being read has room."""
 
     async def run(self) -> End:
         """Serve it until one side has enough; returns why."""
@@ -135,16 +139,17 @@ class Connection:
 
     def overdue(self, now: float) -> End | None:
         """Whether the client has kept the log waiting for too long, and with what."""
-        limits = self._parts.limits
+        parts, limits = self._parts, self._parts.limits
         if not self.peer.authenticated and now - self._opened_at > limits.authenticate_s:
             return End.UNAUTHENTICATED
-        if self._request_at is not None and now - self._request_at > limits.request_s:
+        patience_s = limits.crowded_s if parts.requests.crowded and self._entered else limits.request_s
+        if self._request_at is not None and now - self._request_at > patience_s:
             return End.SLOW_REQUEST
         if self._answer_at is not None:
             unsent = self._writer.transport.get_write_buffer_size()
             if unsent != self._unsent:
                 self._unsent, self._answer_at = unsent, now
-            if now - self._answer_at > limits.stalled_s:
+            if now - self._answer_at > (limits.crowded_s if parts.answers.crowded else limits.stalled_s):
                 return End.SLOW_READER
         if self._working == 0 and self._request_at is None and now - self._since > limits.idle_s:
             return End.IDLE
@@ -176,13 +181,15 @@ class Connection:
             api, kind = await self._announced(length)
             held = length if length > small else 0
             if held:
+                self._request_at = None  # to wait for room is not the client's fault
                 await requests.enter(held)
+                self._request_at, self._entered = self._parts.clock(), True
             try:
                 request = self._decoded(api, kind + await self._reader.readexactly(length - _KIND.size))
                 metrics.received_bytes += length + _LENGTH.size
-                self._request_at = None
+                self._request_at, self._entered = None, False
                 self._working += 1
-                task = None if api.key == FETCH else asyncio.create_task(self._answer(request))
+                task = None if api.key == FETCH else asyncio.create_task(self._answer(request, Share(self._parts.answers)))
             except BaseException:
                 requests.leave(held)
                 raise
@@ -216,44 +223,45 @@ class Connection:
 
     async def _write(self) -> None:
         """Send what is owed; returns when the client has failed to show the secret."""
-        metrics, answers = self._parts.metrics, self._parts.answers
+        share = Share(self._parts.answers)
         while True:
             request, task, held = await self._owed.get()
             try:
-                if task is None:
-                    await answers.enter(0)
-                    answer = await self._answer(request)
-                else:
-                    answer = await task
-            finally:
-                self._parts.requests.leave(held)
-                if task is not None:
-                    task.cancel()
-            if answer is not None:
-                size = len(answer)
-                answers.take(size)
                 try:
-                    self._answer_at, self._unsent = self._parts.clock(), size
-                    self._writer.write(answer)
-                    metrics.sent_bytes += size
-                    await self._writer.drain()
+                    answer = await (self._answer(request, share) if task is None else task)
                 finally:
-                    answers.leave(size)
-                self._answer_at = None
+                    self._parts.requests.leave(held)
+                    if task is not None:
+                        task.cancel()
+                if answer is not None:
+                    share.settle(len(answer))
+                    await self._send(answer)
+            finally:
+                share.leave()
             self._working -= 1
             self._since = self._parts.clock()
             del request, task, answer  # not held while waiting for the next
             if self.peer.refused:
                 return
 
-    async def _answer(self, request: Request) -> bytes | None:
+    async def _send(self, answer: bytes) -> None:
+        """Send an answer whole; while it is not taken the clock of ``overdue`` runs."""
+        for start in range(0, len(answer), _PIECE_BYTES):
+            self._answer_at = self._parts.clock()
+            self._writer.write(answer if len(answer) <= _PIECE_BYTES else memoryview(answer)[start : start + _PIECE_BYTES])
+            self._unsent = self._writer.transport.get_write_buffer_size()
+            await self._writer.drain()
+        self._parts.metrics.sent_bytes += len(answer)
+        self._answer_at = None
+
+    async def _answer(self, request: Request, share: Share) -> bytes | None:
         api, outcome = request.api, "failed"
         try:
             if api.key == API_VERSIONS:
                 content: bytes | None = api_versions_answer(request)
             else:
-                call = Call(request.version, request.client_id, self.peer)
-                answer: Entity | None = await self._parts.handlers[api.key](request.body, call)
+                call = Call(request.version, request.client_id, self.peer, share)
+                answer: Entity | None = await self._parts.handlers[api.key](request.take_body(), call)
                 content = None if answer is None else encoded(request, answer)
             outcome = "answered"
         except asyncio.CancelledError:

@@ -142,7 +142,7 @@ class Log:
         logger.info("log stopped", address=self.address)
 
     def _handlers(self) -> dict[int, Handler]:
-        records = RecordCalls(self._catalog, self.metrics)
+        records = RecordCalls(self._catalog, self.metrics, self._limits.fetch_bytes)
         topics = TopicCalls(self._catalog, self._journal, self.metrics, self._announced, auto_create=self._auto_create)
         groups = GroupCalls(
             self._catalog, self._coordinator, self._journal, self.metrics, address=self._announced, wall=time.time

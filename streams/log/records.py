@@ -1,7 +1,8 @@
 """Produce, Fetch and InitProducerId.
 
 The rule to know: a produce answer waits for the sync of a durable topic, a fetch answer waits for records; neither
-holds up any other connection.
+holds up any other connection, nor any bytes: the records of a produce request are let go once they are stored, and a fetch
+takes room only when it reads.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from streams.log.metrics import Metrics
 from streams.log.partition import Appended, Partition
 from streams.log.versions import NO_TIME
 
-MAX_FETCH_BYTES: Final = 16 * 1024 * 1024
 MAX_FETCH_WAIT_S: Final = 30.0
 _ACKS: Final = (-1, 0, 1)
 
@@ -50,11 +50,13 @@ class RecordCalls:
     Args:
         catalog: the topics.
         metrics: where fetched bytes and refusals are counted.
+        fetch_bytes: how many bytes of records one fetch is answered with at most; one batch is always whole.
     """
 
-    def __init__(self, catalog: Catalog, metrics: Metrics) -> None:
+    def __init__(self, catalog: Catalog, metrics: Metrics, fetch_bytes: int) -> None:
         self._catalog = catalog
         self._metrics = metrics
+        self._fetch_bytes = fetch_bytes
 
     def handlers(self) -> Mapping[int, Handler]:
         """The calls by API key."""
@@ -64,7 +66,9 @@ class RecordCalls:
         """Append one batch per partition; answer when all are as safe as their topics promise."""
         now = time.time()
         stored = [self._store(request, topic.name, each, now) for topic in request.topic_data for each in topic.partition_data]
-        if request.acks == 0:
+        wants_answer = request.acks != 0
+        del request  # its records are stored
+        if not wants_answer:
             return None
         syncs = {each.outcome.synced for each in stored if isinstance(each.outcome, Appended) and each.outcome.synced}
         if syncs:
@@ -79,7 +83,7 @@ class RecordCalls:
             )
         )
 
-    async def fetch(self, request: fetch_request.FetchRequest, _: Call) -> fetch_response.FetchResponse:
+    async def fetch(self, request: fetch_request.FetchRequest, call: Call) -> fetch_response.FetchResponse:
         """Read records; wait up to the client's limit until there are as many bytes as it wants."""
         if request.session_epoch > 0:
             return fetch_response.FetchResponse(
@@ -90,16 +94,20 @@ class RecordCalls:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + min(max(request.max_wait.total_seconds(), 0.0), MAX_FETCH_WAIT_S)
         arrival = asyncio.Event()
+        most_bytes = max(min(request.max_bytes, self._fetch_bytes), 0)
         watched = self._watched(request)
         for partition in watched:
             partition.watchers.add(arrival)
         try:
             while True:
+                await call.share.enter(most_bytes)
                 arrival.clear()
-                topics, size, refused = await self._read(request)
+                topics, size, refused = await self._read(request, most_bytes)
                 left_s = give_up_at - loop.time()
-                if size >= request.min_bytes or refused or left_s <= 0:
+                if size >= min(request.min_bytes, most_bytes) or refused or left_s <= 0:
                     break
+                del topics
+                call.share.leave()
                 await _wait(arrival, left_s)
         finally:
             for partition in watched:
@@ -136,7 +144,7 @@ class RecordCalls:
             start_offset = partition.start_offset
         except Refused as refusal:
             counted(self._metrics.refusals, refusal.code)
-            outcome = refusal
+            outcome = refusal.with_traceback(None)  # which would hold the records
         return _Stored(topic, each.index, start_offset, outcome)
 
     def _produced(self, each: _Stored) -> produce_response.PartitionProduceResponse:
@@ -170,17 +178,16 @@ class RecordCalls:
         return watched
 
     async def _read(
-        self, request: fetch_request.FetchRequest
+        self, request: fetch_request.FetchRequest, most_bytes: int
     ) -> tuple[tuple[fetch_response.FetchableTopicResponse, ...], int, bool]:
         """One look at every partition asked for: the answer's topics, bytes in them, whether any was refused."""
-        left_bytes = min(request.max_bytes, MAX_FETCH_BYTES)
         size = 0
         refused = False
         topics = []
         for topic in request.topics:
             partitions = []
             for each in topic.partitions:
-                found = await self._fetched(topic.topic, each, left_bytes - size, at_least_one=size == 0)
+                found = await self._fetched(topic.topic, each, most_bytes - size, at_least_one=size == 0)
                 size += len(found.records or b"")
                 refused = refused or found.error_code is not ErrorCode.none
                 partitions.append(found)

@@ -34,7 +34,7 @@ _NO_TAGS: Final = b"\0"
 _CANNOT_DECODE = (SerialError, ValueError, KeyError, IndexError, OverflowError, TypeError, struct.error)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """A request taken apart.
 
@@ -51,6 +51,11 @@ class Request:
     correlation_id: int
     client_id: str
     body: Entity | None
+
+    def take_body(self) -> Entity | None:
+        """The body, which is not held here any longer: a produce request is large and its answer may wait for long."""
+        body, self.body = self.body, None
+        return body
 
 
 def admitted(key: int, version: int) -> Api:
