@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import faulthandler
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9092, help="0 takes a free one")
     parser.add_argument("--user", default=_USER, help=f"the user that clients show the secret of (default: {_USER})")
     parser.add_argument("--secret-file", type=Path, help="a file with the secret, readable by its owner only (SCRAM-SHA-256)")
-    parser.add_argument("--no-auto-create", action="store_true", help="create only topics that a client creates")
+    parser.add_argument("--auto-create", action="store_true", help="create topics that clients ask for, as Apache Kafka does")
     parser.add_argument("--metrics-host", default="127.0.0.1", help="where /metrics is shown")
     parser.add_argument("--metrics-port", type=int, default=0, help="0 shows none")
     options = parser.parse_args()
@@ -39,12 +40,19 @@ def main() -> int:
     from domain.errors import KitchenError  # noqa: PLC0415 - after what is not needed has been set aside
 
     faulthandler.register(signal.SIGUSR1, all_threads=True)
+    _allow_files()
     try:
         asyncio.run(_serve(options))
     except KitchenError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     return 0
+
+
+def _allow_files() -> None:
+    """Have as many files open as this user may: every partition is one at least, every connection another."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(options: argparse.Namespace) -> None:
@@ -61,7 +69,7 @@ async def _serve(options: argparse.Namespace) -> None:
         port=options.port,
         advertised=options.advertise,
         credentials=_credentials(options.user, options.secret_file),
-        auto_create=not options.no_auto_create,
+        auto_create=options.auto_create,
     )
     async with log:
         shown = await show(log.metrics, options.metrics_host, options.metrics_port) if options.metrics_port else None

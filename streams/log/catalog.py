@@ -30,6 +30,9 @@ from streams.log.settings import TopicChoice, TopicSettings, chosen, with_config
 logger = structlog.get_logger(__name__)
 
 MAX_PARTITIONS: Final = 256
+"""Of one topic."""
+MAX_PARTITIONS_IN_ALL: Final = 2000
+"""Each is an open file at least, and a few kilobytes; a client that makes up topic names must not use them up."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _IDS_AT_ONCE: Final = 1000
 Done = TypeVar("Done")
@@ -148,6 +151,7 @@ class Catalog:
             if not present < total <= MAX_PARTITIONS:
                 message = f"{name!r} has {present} partitions; it may get up to {MAX_PARTITIONS}, not {total}"
                 raise Refused(ErrorCode.invalid_partitions, message)
+            self._judge_room(total - present)
             if dry_run:
                 return topic
             added = await self._blocking(lambda: self._open_partitions(topic.directory, range(present, total), topic.settings))
@@ -251,6 +255,13 @@ class Catalog:
             raise Refused(ErrorCode.topic_already_exists, f"Topic '{name}' already exists.")
         if not 1 <= partitions <= MAX_PARTITIONS:
             raise Refused(ErrorCode.invalid_partitions, f"1 to {MAX_PARTITIONS} partitions, not {partitions}")
+        self._judge_room(partitions)
+
+    def _judge_room(self, more: int) -> None:
+        have = sum(len(topic.partitions) for topic in self)
+        if have + more > MAX_PARTITIONS_IN_ALL:
+            message = f"the log has {have} partitions and takes {MAX_PARTITIONS_IN_ALL} in all; delete topics, or use Kafka"
+            raise Refused(ErrorCode.invalid_partitions, message)
 
     def _open(
         self, name: str, directory: str, partitions: int, configs: Mapping[str, str], settings: TopicSettings

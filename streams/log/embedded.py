@@ -53,7 +53,8 @@ class Log:
         advertised: where clients are told to connect, a host with or without ``:port``; ``host`` unless given.
         credentials: what clients must show (SASL/SCRAM-SHA-256); None lets everybody on this machine in.
         topics: settings by topic name, as a mapping or a function; durable defaults for the rest.
-        auto_create: create topics that clients ask metadata of.
+        auto_create: create topics that clients ask metadata of, as Apache Kafka does unless told otherwise; the process
+            (``streams.log.__main__``) does only if told so, for the kitchen creates its topics itself.
         limits: what is held for clients.
         first_join_wait_s: how long a consumer group waits after its first member for others.
         retention_every_s: how often old segments are looked for.

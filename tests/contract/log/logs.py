@@ -31,7 +31,7 @@ class LogProcess:
         """Start it and wait until it says it is ready."""
         port = self.address.rsplit(":", 1)[-1] or "0"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams.log", str(self.directory), "--port", port, *self._options],
+            [sys.executable, "-m", "streams.log", str(self.directory), "--port", port, "--auto-create", *self._options],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[3],

@@ -21,6 +21,7 @@ from kio.static.primitive import i8, i16, i32, i64
 
 from domain.errors import ConfigurationError
 from streams.log import Damaged, Limits, Log, TopicSettings
+from streams.log import catalog as catalog_module
 from streams.log.apis import APIS
 from streams.log.exposition import exposed
 from tests.contract.log.batches import batch
@@ -157,13 +158,34 @@ async def test_a_producer_id_is_never_given_twice_even_after_a_restart(tmp_path:
     assert len(set(given)) == 15
 
 
-async def test_without_auto_create_metadata_creates_nothing(tmp_path: Path) -> None:
+async def test_metadata_creates_a_topic_only_where_the_log_and_the_client_say_so(tmp_path: Path) -> None:
     async with Log(tmp_path, auto_create=False) as log, RawClient(log.address) as client:
         answer = await client.call(metadata("t"))
         assert answer.topics[0].error_code is ErrorCode.unknown_topic_or_partition
-    async with Log(tmp_path) as log, RawClient(log.address) as client:
+    async with Log(tmp_path, auto_create=True) as log, RawClient(log.address) as client:
         answer = await client.call(metadata("t", create=False))
         assert answer.topics[0].error_code is ErrorCode.unknown_topic_or_partition
+        answer = await client.call(metadata("t"))
+        assert answer.topics[0].error_code is ErrorCode.none
+
+
+async def test_a_client_that_makes_up_topics_is_refused_before_files_run_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "MAX_PARTITIONS_IN_ALL", 5)
+    async with Log(tmp_path, auto_create=True) as log, RawClient(log.address) as client:
+        found = [(await client.call(metadata(f"made-up-{number}"))).topics[0].error_code for number in range(8)]
+        assert found == [ErrorCode.none] * 5 + [ErrorCode.invalid_partitions] * 3
+        assert (await client.call(metadata("made-up-0"))).topics[0].error_code is ErrorCode.none
+        assert log.metrics.partitions == 5
+        wanted = CreatableTopic(
+            name=TopicName("more"), num_partitions=i32(1), replication_factor=i16(1), assignments=(), configs=()
+        )
+        refused = await client.call(CreateTopicsRequest(topics=(wanted,)))
+        assert "the log has 5 partitions and takes 5 in all" in refused.topics[0].error_message
+    monkeypatch.undo()
+    async with Log(tmp_path) as log:
+        assert log.metrics.partitions == 5
 
 
 @pytest.mark.parametrize(
