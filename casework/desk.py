@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from alerts.routing import Route
+from casework.consequences.terms import Terms
 from casework.tray import Tray
 from casework.words import Translator, source_language
 from credit.scheme import Scheme
@@ -32,6 +33,7 @@ class Desk:
         working_day: whether a Shanghai day is a working day, for the objection window.
         new_id: a fresh id for an instant.
         translator: the words of a locale, for notifications.
+        terms: what follows from credit; None where a process has nothing to do with it.
     """
 
     media: Media
@@ -41,6 +43,7 @@ class Desk:
     working_day: Callable[[date], bool]
     new_id: Callable[[datetime], str] = new_id
     translator: Translator = source_language
+    terms: Terms | None = None
 
     def scheme_of(self, merchant: Merchant) -> Scheme:
         """The rating scheme of a merchant.

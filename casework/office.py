@@ -18,6 +18,8 @@ from alerts.routing import Route
 from casework import charging, clockwork, facts, handling, intake, letters, registration
 from casework.charging import Decision, Ruling
 from casework.clockwork import Shelf, SweepReport
+from casework.consequences.bureau import Bureau
+from casework.consequences.terms import Terms
 from casework.desk import Desk, Work, new_id
 from casework.handling import Outcome, Submission
 from casework.photos import Photo, keep
@@ -52,6 +54,7 @@ class Office:
         working_day: whether a Shanghai day is a working day.
         new_id: a fresh id for an instant.
         translator: the words of a locale, for notifications; the source language without it.
+        terms: what follows from credit; without them the bureau is closed.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Office:
         working_day: Callable[[date], bool],
         new_id: Callable[[datetime], str] = new_id,
         translator: Translator = source_language,
+        terms: Terms | None = None,
     ) -> None:
         self._store = store
         self._shelf = Shelf()
@@ -76,7 +80,9 @@ class Office:
             working_day=working_day,
             new_id=new_id,
             translator=translator,
+            terms=terms,
         )
+        self.bureau = Bureau(store, self.desk)
 
     # facts
 
@@ -197,7 +203,8 @@ class Office:
         report = SweepReport()
         for part in self._due_parts(now):
             report = clockwork.together(report, self._insisting(partial(part, now=now, limit=limit)))
-        return report
+        swept = self.bureau.sweep(self._shelf, now, limit=limit)
+        return clockwork.together(report, SweepReport(failed=swept.failed, more=swept.more))
 
     def _due_parts(self, now: datetime) -> list[Callable[..., SweepReport]]:
         """The parts of the sweep that have something to do: mostly none, and a reader disturbs nobody."""

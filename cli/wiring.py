@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import configs
+from casework.consequences.terms import Terms
 from casework.office import Office
 from cli.worker import Setting
 from configs.secrets import Secrets, read_secrets
@@ -50,6 +51,7 @@ async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
         routes=configuration.routes,
         working_day=configuration.calendar.works,
         translator=translator,
+        terms=Terms.of(configuration),
     )
     try:
         await asyncio.to_thread(store.migrate)

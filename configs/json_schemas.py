@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from configs.consequence_files import ConsequencesFile
+from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
 from configs.rule_files import RulesFile
 from configs.scheme_files import RoutesFile, SchemeFile
@@ -24,6 +25,8 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "scheme": SchemeFile,
     "workdays": WorkdaysFile,
     "consequences": ConsequencesFile,
+    "departments": DepartmentsFile,
+    "documents": DocumentsFile,
 }
 
 

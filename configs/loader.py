@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from configs.checks import cross_check
 from configs.consequence_files import ConsequencesFile
+from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
 from configs.problems import Problem, as_error, of_validation
 from configs.reading import names_of, read_yaml
@@ -38,6 +39,8 @@ _FILES: Final = {
     "routes.yaml": RoutesFile,
     "workdays.yaml": WorkdaysFile,
     "consequences.yaml": ConsequencesFile,
+    "departments.yaml": DepartmentsFile,
+    "documents.yaml": DocumentsFile,
 }
 M = TypeVar("M", bound=BaseModel)
 
@@ -163,4 +166,6 @@ def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Config
         ratings=schemes,
         calendar=models["workdays.yaml"].value(),
         consequences=models["consequences.yaml"].value(),
+        departments=models["departments.yaml"].value(),
+        rulebook=models["documents.yaml"].value(),
     )

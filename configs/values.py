@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from alerts.routing import Route
 from credit.calendar import Calendar
 from credit.commitments import Template
+from credit.departments import Department
+from credit.documents import Rulebook
 from credit.lists import ListingTerms
 from credit.rating.value import RatedScheme
 from credit.repair_profile import RepairProfile
@@ -80,6 +82,8 @@ class Configuration:
     consequences: Consequences
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
     ratings: Mapping[str, RatedScheme] = field(default_factory=dict)
+    departments: tuple[Department, ...] = ()
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
     def with_device_keys(self, keys: Mapping[str, bytes]) -> Configuration:
         """The same configuration with the devices' HMAC keys, which live among the secrets."""

@@ -37,6 +37,9 @@ class EventName(StrEnum):
     DEDUCTION_REVERSED = "deduction.reversed"
     DEVICE_ONLINE = "device.online"
     DEVICE_OFFLINE = "device.offline"
+    CREDIT_CHANGED = "credit.changed"
+    CREDIT_REMINDER = "credit.reminder"
+    CREDIT_WORK = "credit.work"
     OBSERVATION_STORED = "observation.stored"
     OBSERVATION_REPLAYED = "observation.replayed"
 

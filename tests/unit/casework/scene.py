@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 
 from alerts.routing import WEBHOOK, WEBPUSH, Route
+from casework.consequences.terms import Terms
 from casework.office import Office
 from casework.photos import Photo
 from configs import Configuration, demo_directory, load
@@ -104,6 +105,7 @@ class Scene:
             schemes=known.schemes,
             routes=self.routes,
             working_day=weekdays,
+            terms=Terms.of(known),
         )
 
     def later(self, **span: float) -> datetime:

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from PIL import Image, ImageDraw
 
 import configs
+from casework.consequences.terms import Terms
 from casework.office import Office
 from configs.loader import demo_directory
 from domain.events import DeadLetter, Lane
@@ -133,6 +134,7 @@ class Kitchen:
             routes=demo.routes,
             working_day=configs.working_day,
             translator=translator,
+            terms=Terms.of(demo),
         )
         self.app = create_app(self.office, self.store, self.media, self.live, self.settings, self.clock, intake=self._intake())
 

@@ -1,0 +1,65 @@
+"""The terms a site works under: calendar, measures of its schemes, commitment, repair profile, lists, departments, documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from configs.values import Configuration
+from credit.calendar import Calendar
+from credit.commitments import Template
+from credit.departments import Department
+from credit.documents import Rulebook
+from credit.lists import ListingTerms
+from credit.measures import Threshold
+from credit.repair_profile import RepairProfile
+from domain.errors import ConfigurationError
+
+DRAW_AFTER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the consequences of a grade are, as data.
+
+    Attributes:
+        measures: scheme → grade → measures.
+        thresholds: scheme → what the cumulative points propose (C.5).
+        draw_after: how long a draw's commitment stands in the trail before its seed is revealed.
+    """
+
+    calendar: Calendar
+    template: Template
+    repair: RepairProfile
+    lists: Mapping[str, ListingTerms]
+    measures: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    departments: tuple[Department, ...] = ()
+    rulebook: Rulebook = field(default_factory=Rulebook)
+    draw_after: timedelta = DRAW_AFTER
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Terms:
+        """The terms of a configuration."""
+        return cls(
+            calendar=configuration.calendar,
+            template=configuration.consequences.template,
+            repair=configuration.consequences.repair,
+            lists=configuration.consequences.lists,
+            measures={name: scheme.measures for name, scheme in configuration.ratings.items()},
+            thresholds={name: scheme.thresholds for name, scheme in configuration.schemes.items()},
+            departments=configuration.departments,
+            rulebook=configuration.rulebook,
+        )
+
+    def list_named(self, name: str) -> ListingTerms:
+        """The clocks of a list.
+
+        Raises:
+            ConfigurationError: the site has no such list.
+        """
+        if name not in self.lists:
+            raise ConfigurationError(f"there is no list {name!r}", key="lists", hint=f"known: {', '.join(self.lists)}")
+        return self.lists[name]
