@@ -18,8 +18,8 @@ from alerts import deadlines, register_rules
 from alerts.deadlines import Due
 from casework import charging, intake, metrics
 from casework.desk import Work
-from casework.facts import judge
 from casework.handling import change, event_of
+from casework.lots import judge
 from casework.outbound import tell_warning
 from domain.errors import Code, KitchenError, Unavailable
 from domain.events import Event, EventName

@@ -1,7 +1,7 @@
 """What devices and registers report: each observation is stored once, and moves batches, sales and presence (domain.md E.2, E.4).
 
-Facts come late and out of order. An older word about a batch never overwrites a newer one, and nothing that is late backdates a
-clock: what it raises is raised ``now``.
+Facts come late and out of order; what that means for a lot stands in ``lots``. Nothing that is late backdates a clock: what it
+raises is raised ``now``.
 """
 
 from __future__ import annotations
@@ -13,65 +13,58 @@ from types import MappingProxyType
 from typing import Any
 
 from alerts import register_rules
-from casework import intake
+from casework import lots
 from casework.desk import Work
 from casework.outbound import tell_presence
 from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
 from domain.events import Event, EventName
-from domain.findings import Finding
-from domain.ids import derived_id
 from domain.observations import Flag, Kind, Observation
 from domain.parties import Merchant
-from domain.records import Batch, Weighing
-from domain.time import format_instant
-from traceability import batches
-
-
-def take(work: Work, observation: Observation, now: datetime) -> list[Event]:
-    """Store an observation and do what follows from it.
-
-    Returns:
-        What happened, ``observation.stored`` or ``observation.replayed`` first.
-
-    Raises:
-        BadInput: E011 unknown merchant, E031 the event id came before with other content, E052 a batch would go below zero.
-    """
-    (result,) = take_all(work, [observation], now)
-    if isinstance(result, KitchenError):
-        raise result
-    return result
+from domain.records import Weighing
 
 
 def take_all(work: Work, observations: Sequence[Observation], now: datetime) -> list[list[Event] | KitchenError]:
-    """Take many; one that is refused leaves no trace, and the others go on. What they lead to is written together."""
+    """Store observations and do what follows from each; what they lead to is written together.
+
+    Returns:
+        For each what happened, ``observation.stored`` or ``observation.replayed`` first; or why it was refused: E011 unknown
+        merchant, E031 the event id came before with other content, E052 a batch would go below zero. One that is refused is not
+        stored and holds up none of the others.
+    """
     _expect(work, observations)
     results: list[list[Event] | KitchenError] = []
     with work.uow.gathering():
         for observation in observations:
             try:
-                results.append(_take(work, observation, now))
+                result = _take(work, observation, now)
             except (Conflict, Unavailable):
                 raise
             except KitchenError as error:
                 work.tray.forget()
                 results.append(error)
             else:
-                work.tray.hashes[observation.event_id] = observation.content_hash
+                results.append(result)
+                if not isinstance(result, BadInput):
+                    work.tray.hashes[observation.event_id] = observation.content_hash
         work.file()
     return results
 
 
 def _expect(work: Work, observations: Sequence[Observation]) -> None:
-    tray, lots = work.tray, [(item.uscc, str(item.body["lot"])) for item in observations if "lot" in item.body]
+    tray = work.tray
+    named = [(item.uscc, str(item.body["lot"]), item.kind) for item in observations if "lot" in item.body]
+    changed = [(uscc, lot) for uscc, lot, kind in named if kind in (Kind.BATCH_UPSERT, Kind.BATCH_MOVE)]
     work.expect(item.uscc for item in observations)
     tray.hashes.expect(item.event_id for item in observations)
     tray.sales.expect(str(item.body["trace_code"]) for item in observations if item.kind is Kind.SCALE_WEIGH)
-    tray.batches.expect(lots)
+    tray.batches.expect((uscc, lot) for uscc, lot, _ in named)
+    tray.changes.expect(changed)
+    tray.sold_at.expect(changed)
     tray.online.expect(item.device_id for item in observations)
-    tray.latest.expect(key for uscc, lot in lots for key in register_rules.open_keys(uscc, lot))
+    tray.latest.expect(key for uscc, lot, _ in named for key in register_rules.open_keys(uscc, lot))
 
 
-def _take(work: Work, observation: Observation, now: datetime) -> list[Event]:
+def _take(work: Work, observation: Observation, now: datetime) -> list[Event] | BadInput:
     merchant = work.merchant(observation.uscc)
     known = work.tray.hashes[observation.event_id]
     if known is not None:
@@ -89,7 +82,8 @@ def _take(work: Work, observation: Observation, now: datetime) -> list[Event]:
         work.uow.observations.add(observation)
         return [stored]
     with work.uow.savepoint():
-        return [stored, *effect(work, observation, merchant, now)]
+        done = effect(work, observation, merchant, now)
+    return done if isinstance(done, BadInput) else [stored, *done]
 
 
 def event_of(name: EventName, observation: Observation, merchant: Merchant, now: datetime, **data: Any) -> Event:
@@ -114,21 +108,9 @@ def _weigh(work: Work, observation: Observation, merchant: Merchant, now: dateti
         observation = replace(observation, flags=(*observation.flags, Flag.CODE_CONFLICT))
     work.uow.observations.add(observation)
     work.uow.weighings.add(weighing)
-    work.tray.sales[weighing.trace_code] = [*sales, weighing]
+    work.tray.sold(weighing)
     events = _heard(work, observation, merchant, now)
-    batch = None if weighing.suspect else work.tray.batches[weighing.uscc, weighing.lot]
-    if batch is None:
-        return events
-    events += judge(work, batch, merchant, now, sold=weighing)
-    left = batches.sold(batch, weighing)
-    if left != batch:
-        _put(work, left)
-    return events
-
-
-def _put(work: Work, batch: Batch) -> None:
-    work.uow.batches.put(batch)
-    work.tray.batches[batch.uscc, batch.lot] = batch
+    return events if weighing.suspect else events + lots.sell(work, weighing, merchant, now)
 
 
 def _weighing(observation: Observation) -> Weighing:
@@ -158,57 +140,18 @@ def _another_sale(one: Weighing, other: Weighing) -> bool:
     )
 
 
-def judge(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: Weighing | None = None) -> list[Event]:
-    """Judge a batch by the rules on registers, and take the finding if there is one that is news."""
-    finding = _finding(work, batch, merchant, now, sold=sold)
-    if finding is None:
-        return []
-    work.record(register_rules.record(batch, sold), register_rules.RECORD_TYPE)
-    return intake.take(work, finding, now)
-
-
-def _finding(work: Work, batch: Batch, merchant: Merchant, now: datetime, *, sold: Weighing | None = None) -> Finding | None:
-    """What the rules say of a batch, unless it was told before.
-
-    Sale after sale of a lot under an open warning proves the same thing: one in each minute of sale becomes evidence. Every
-    weighing is stored all the same.
-    """
-    finding = register_rules.judge_batch(batch, rules=work.desk.rules, region=merchant.region, now=now, sold=sold)
-    if finding is None:
-        return None
-    if sold is not None and sold.at >= batch.expires_at:
-        warning = work.tray.open_warning(finding.open_key)
-        if warning is not None:
-            minute = format_instant(sold.at.replace(second=0, microsecond=0))
-            finding = replace(finding, id=derived_id("finding", warning.id, "sold", minute))
-    return None if work.tray.findings[finding.id] else finding
-
-
 def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
     work.uow.observations.add(observation)
-    events = _heard(work, observation, merchant, now)
-    known = work.tray.batches[observation.uscc, str(observation.body["lot"])]
-    batch = batches.stated(known, observation)
-    return events if batch is known else events + _settle(work, batch, merchant, now)
+    return _heard(work, observation, merchant, now) + lots.state(work, observation, merchant, now)
 
 
-def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list[Event]:
-    """Write a changed batch. One already past its expiry is judged at once; the sweep judges the others when they get there."""
-    expired = batch.expires_at <= now
-    _put(work, replace(batch, expiry_judged_at=now if expired else None))
-    return judge(work, batch, merchant, now) if expired else []
-
-
-def _move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
-    """A move between places. One older than what is known of the batch is kept but changes nothing: it is in there already."""
-    lot = str(observation.body["lot"])
-    known = work.tray.batches[observation.uscc, lot]
-    if known is None:
-        raise BadInput(Code.BATCH_BELOW_ZERO, f"nothing is known of {lot}", where="body.lot", hint="send batch.upsert first")
-    moved = batches.moved(known, observation.body, observation.event_time)
+def _move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event] | BadInput:
+    """A move between places. One that is refused is no stored observation: told again it is judged again."""
+    moved = lots.move(work, observation, merchant, now)
+    if isinstance(moved, BadInput):
+        return moved
     work.uow.observations.add(observation)
-    events = _heard(work, observation, merchant, now)
-    return events if moved is known else events + _settle(work, moved, merchant, now)
+    return _heard(work, observation, merchant, now) + moved
 
 
 def _status(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
@@ -240,7 +183,7 @@ def _present(work: Work, observation: Observation, merchant: Merchant, now: date
     return [event]
 
 
-Effect = Callable[[Work, Observation, Merchant, datetime], list[Event]]
+Effect = Callable[[Work, Observation, Merchant, datetime], list[Event] | BadInput]
 
 EFFECTS: Mapping[Kind, Effect] = MappingProxyType(
     {

@@ -24,11 +24,12 @@ from domain.events import Event, EventName
 from domain.findings import EvidenceKind
 from domain.ids import derived_id
 from domain.parties import SYSTEM, Actor, Role
-from domain.records import SEGREGATED, BatchState
+from domain.records import ChangeKind, LotChange
 from domain.rules import Level, RedWarning
 from domain.time import format_instant
 from domain.warnings import Evidence, Warning
 from store.ports import AuditStep, UnitOfWork
+from traceability.batches import verified_apart
 
 ENTITY = "warning"
 EVENTS: Mapping[Command, EventName] = MappingProxyType(
@@ -184,19 +185,22 @@ def order(
     else:
         ruling = charging.propose_if_due(work, stored, now)
     if command is Command.VERIFY_OK:
-        segregate(work.uow, stored, now)
+        segregate(work, stored, now)
     if ruling is None:
         return Outcome(warning=stored, events=(event,))
     return Outcome(warning=stored, events=(event, *ruling.events), deduction=ruling.deduction)
 
 
-def segregate(uow: UnitOfWork, warning: Warning, now: datetime) -> None:
+def segregate(work: Work, warning: Warning, now: datetime) -> None:
     """Book the batch of a verified RW1/RW2 as quarantined: that is what was verified, and the sweep must not raise it again."""
     if warning.rule not in _SEGREGATING:
         return
-    batch = uow.batches.get(warning.uscc, warning.subject)
-    if batch is not None and batch.state not in SEGREGATED:
-        uow.batches.put(replace(batch, state=BatchState.QUARANTINED, event_time=now, expiry_judged_at=now))
+    batch = work.uow.batches.get(warning.uscc, warning.subject)
+    if batch is None or (apart := verified_apart(batch, now)) is batch:
+        return
+    change_id = derived_id("apart", warning.id, format_instant(now))
+    work.uow.lot_changes.add(LotChange(id=change_id, uscc=warning.uscc, lot=warning.subject, at=now, kind=ChangeKind.APART))
+    work.uow.batches.put(replace(apart, expiry_judged_at=now))
 
 
 def deliver(work: Work, warning_id: str, actor: Actor, now: datetime, *, how: str) -> Outcome:

@@ -94,9 +94,12 @@ class Office:
         """Take one fact.
 
         Raises:
-            BadInput: E011, E031 or E052; nothing was stored.
+            BadInput: E011, E031 or E052; it was not stored.
         """
-        return self._insisting(lambda work: facts.take(work, observation, now))
+        (result,) = self.take_observations([observation], now)
+        if isinstance(result, KitchenError):
+            raise result
+        return result
 
     def take_observations(self, observations: Sequence[Observation], now: datetime) -> list[list[Event] | KitchenError]:
         """Take many facts in one transaction; one that is refused leaves no trace and holds up none of the others.

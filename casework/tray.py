@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
 from typing import Generic, TypeVar
 
 from domain.events import PushSubscription
 from domain.parties import Merchant, Role, User
-from domain.records import Batch, Weighing
+from domain.records import Batch, LotChange, Weighing
 from domain.warnings import Evidence, Warning
 from store.ports import UnitOfWork
 
@@ -66,6 +67,7 @@ class Tray:
         hashes: content hash by event id.
         sales: weighings by trace code.
         batches: lots by merchant and lot.
+        changes, sold_at, lot_sales: what changed a lot, when it was last sold from, and all its sales that count.
         online: True by device that is known to be there.
         findings: True by finding that is stored.
         latest: the most recently raised warning by open key, open or not.
@@ -80,6 +82,9 @@ class Tray:
         self.hashes: Looked[str, str] = Looked(uow.observations.known_all)
         self.sales: Looked[str, list[Weighing]] = Looked(uow.weighings.by_trace_codes)
         self.batches: Looked[tuple[str, str], Batch] = Looked(uow.batches.get_all)
+        self.changes: Looked[tuple[str, str], list[LotChange]] = Looked(uow.lot_changes.of_lots)
+        self.sold_at: Looked[tuple[str, str], datetime] = Looked(uow.weighings.last_of_lots)
+        self.lot_sales: Looked[tuple[str, str], list[Weighing]] = Looked(uow.weighings.of_lots)
         self.online: Looked[str, bool] = Looked(lambda ids: dict.fromkeys(uow.devices.online_among(ids), True))
         self.findings: Looked[str, bool] = Looked(lambda ids: dict.fromkeys(uow.findings.known_all(ids), True))
         self.latest: Looked[str, Warning] = Looked(uow.warnings.latest_with_keys)
@@ -122,10 +127,27 @@ class Tray:
             known = self.evidence[evidence.warning_id] or []
             self.evidence[evidence.warning_id] = sorted([*known, evidence], key=attrgetter("at", "id"))
 
+    def sold(self, weighing: Weighing) -> None:
+        """Remember a new sale."""
+        lot = (weighing.uscc, weighing.lot)
+        self.sales[weighing.trace_code] = [*(self.sales[weighing.trace_code] or ()), weighing]
+        if lot in self.sold_at:
+            known = self.sold_at[lot]
+            self.sold_at[lot] = weighing.at if known is None else max(known, weighing.at)
+        if lot in self.lot_sales and not weighing.suspect:
+            self.lot_sales[lot] = [*(self.lot_sales[lot] or ()), weighing]
+
+    def told(self, change: LotChange) -> None:
+        """Remember a new change of a lot."""
+        lot = (change.uscc, change.lot)
+        self.changes[lot] = [*(self.changes[lot] or ()), change]
+
     def forget(self) -> None:
         """What was changed has been undone."""
-        for looked in (self.hashes, self.sales, self.batches, self.online, self.findings, self.latest, self.evidence):
+        for looked in (self.hashes, self.sales, self.online, self.findings, self.latest, self.evidence):
             looked.forget()
+        for of_lot in (self.batches, self.changes, self.sold_at, self.lot_sales):
+            of_lot.forget()
 
     def _staff(self, usccs: Iterable[str]) -> Mapping[str, list[User]]:
         found: dict[str, list[User]] = defaultdict(list)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class BatchKind(StrEnum):
@@ -71,3 +73,29 @@ class Weighing:
     amount_fen: int
     suspect: bool = False
     code_conflict: bool = False
+
+
+class ChangeKind(StrEnum):
+    """What changes a lot besides its sales."""
+
+    STATED = "stated"
+    MOVED = "moved"
+    APART = "apart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotChange:
+    """One word about a lot: a statement, a move, or that an officer verified it was set apart.
+
+    Attributes:
+        id: the event id of the observation, where there is one.
+        at: when it happened; the lot is what its changes and sales come to in this order, in whichever they were told.
+        body: of the observation; empty for what an officer verified.
+    """
+
+    id: str
+    uscc: str
+    lot: str
+    at: datetime
+    kind: ChangeKind
+    body: Mapping[str, Any] = field(default_factory=dict)

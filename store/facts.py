@@ -1,17 +1,18 @@
-"""Repositories of facts: observations as they came in, batches of goods, weighings.
+"""Repositories of facts: observations as they came in, batches of goods with what changed them, weighings.
 
 A batch's ``judge_at`` is computed here on every ``put``, so that the sweep finds expired stock by an index.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import bindparam, false, func, select, tuple_
 
 from domain.observations import Observation
-from domain.records import SEGREGATED, Batch, Weighing
+from domain.records import SEGREGATED, Batch, LotChange, Weighing
 from store import tables
 from store.gathering import Bulk, Pen, add_all
 from store.rows import Rows, in_parts, insert_or_replace
@@ -49,6 +50,21 @@ _BY_TRACE_CODES = (
     select(*_WEIGHING.columns)
     .where(tables.weighings.c.trace_code.in_(bindparam("trace_codes", expanding=True)))
     .order_by(tables.weighings.c.at, tables.weighings.c.event_id)
+)
+_LOT = tuple_(tables.weighings.c.uscc, tables.weighings.c.lot).in_(bindparam("lots", expanding=True))
+_SALES_OF_LOTS = select(*_WEIGHING.columns).where(_LOT, tables.weighings.c.suspect.is_(false())).order_by(tables.weighings.c.at)
+_LAST_SALES = (
+    select(tables.weighings.c.uscc, tables.weighings.c.lot, func.max(tables.weighings.c.at))
+    .where(_LOT)
+    .group_by(tables.weighings.c.uscc, tables.weighings.c.lot)
+)
+
+_CHANGE = Rows(LotChange, tables.lot_changes)
+ADD_LOT_CHANGES = Bulk(tables.lot_changes, skip=["id"])
+_CHANGES_OF_LOTS = (
+    select(*_CHANGE.columns)
+    .where(tuple_(tables.lot_changes.c.uscc, tables.lot_changes.c.lot).in_(bindparam("lots", expanding=True)))
+    .order_by(tables.lot_changes.c.at, tables.lot_changes.c.id)
 )
 
 
@@ -145,4 +161,38 @@ class SqlWeighings:
         for part in in_parts(found):
             for item in _WEIGHING.all(self._pen.execute(_BY_TRACE_CODES, {"trace_codes": part})):
                 found[item.trace_code].append(item)
+        return found
+
+    def of_lots(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Weighing]]:
+        """Every sale of these lots that counts, earliest first; suspect ones are left out."""
+        found: dict[tuple[str, str], list[Weighing]] = defaultdict(list)
+        for part in in_parts(lots):
+            for item in _WEIGHING.all(self._pen.execute(_SALES_OF_LOTS, {"lots": part})):
+                found[item.uscc, item.lot].append(item)
+        return found
+
+    def last_of_lots(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """When these lots were last sold from; those that never were are left out."""
+        found: dict[tuple[str, str], datetime] = {}
+        for part in in_parts(lots):
+            found.update(((uscc, lot), at) for uscc, lot, at in self._pen.execute(_LAST_SALES, {"lots": part}))
+        return found
+
+
+class SqlLotChanges:
+    """``ports.LotChanges``."""
+
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
+
+    def add(self, change: LotChange) -> None:
+        """Adding it again changes nothing."""
+        add_all(self._pen, ADD_LOT_CHANGES, [_CHANGE.values(change)])
+
+    def of_lots(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[LotChange]]:
+        """Every change of these lots, earliest first."""
+        found: dict[tuple[str, str], list[LotChange]] = defaultdict(list)
+        for part in in_parts(lots):
+            for item in _CHANGE.all(self._pen.execute(_CHANGES_OF_LOTS, {"lots": part})):
+                found[item.uscc, item.lot].append(item)
         return found

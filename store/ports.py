@@ -18,7 +18,7 @@ from domain.events import DeadLetter, Delivery, Lane, PushSubscription
 from domain.findings import Finding, FindingState, Review
 from domain.observations import Observation
 from domain.parties import Device, Merchant, Role, User
-from domain.records import Batch, Weighing
+from domain.records import Batch, LotChange, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
 from store.assessments import Assessments
 from store.registers import Registers
@@ -161,6 +161,22 @@ class Weighings(Protocol):
     def by_trace_code(self, trace_code: str) -> Sequence[Weighing]: ...
     def by_trace_codes(self, trace_codes: Iterable[str]) -> dict[str, list[Weighing]]:
         """The same for several; each asked for is there, with an empty list if it has none."""
+
+    def of_lots(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Weighing]]:
+        """Every sale of these lots that counts, earliest first; suspect ones are left out."""
+
+    def last_of_lots(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """When these lots were last sold from; those that never were are left out."""
+
+
+class LotChanges(Protocol):
+    """What was told of lots besides their sales, whether or not it could be applied yet."""
+
+    def add(self, change: LotChange) -> None:
+        """Adding it again changes nothing."""
+
+    def of_lots(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[LotChange]]:
+        """Every change of these lots, earliest first."""
 
 
 class Findings(Protocol):
@@ -353,6 +369,7 @@ class UnitOfWork(Protocol):
     users: Users
     observations: Observations
     batches: Batches
+    lot_changes: LotChanges
     weighings: Weighings
     findings: Findings
     warnings: Warnings

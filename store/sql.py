@@ -19,7 +19,16 @@ from store.assessment_rows import SqlAssessments
 from store.assessments import Assessments
 from store.audit import CHAIN, SqlAudit
 from store.cases import ADD_EVIDENCE, ADD_WARNINGS, SAVE_WARNINGS, SqlEvidence, SqlWarnings
-from store.facts import ADD_OBSERVATIONS, ADD_WEIGHINGS, PUT_BATCHES, SqlBatches, SqlObservations, SqlWeighings
+from store.facts import (
+    ADD_LOT_CHANGES,
+    ADD_OBSERVATIONS,
+    ADD_WEIGHINGS,
+    PUT_BATCHES,
+    SqlBatches,
+    SqlLotChanges,
+    SqlObservations,
+    SqlWeighings,
+)
 from store.findings import ADD_FINDINGS, SqlFindings
 from store.gathering import Pen
 from store.ledger import SqlDeductions
@@ -32,6 +41,7 @@ WRITER_PATIENCE_S = 30.0
 ORDER = (
     ADD_OBSERVATIONS,
     ADD_WEIGHINGS,
+    ADD_LOT_CHANGES,
     PUT_BATCHES,
     ADD_WARNINGS,
     SAVE_WARNINGS,
@@ -60,6 +70,7 @@ class SqlUnitOfWork:
         self.users: ports.Users = SqlUsers(pen)
         self.observations: ports.Observations = SqlObservations(pen)
         self.batches: ports.Batches = SqlBatches(pen, locking=writing)
+        self.lot_changes: ports.LotChanges = SqlLotChanges(pen)
         self.weighings: ports.Weighings = SqlWeighings(pen)
         self.findings: ports.Findings = SqlFindings(pen, locking=writing)
         self.warnings: ports.Warnings = SqlWarnings(pen, locking=writing)

@@ -30,7 +30,7 @@ from domain.findings import EvidenceKind, EvidenceRef, FindingState, Reason
 from domain.ids import DeviceKind
 from domain.observations import Flag, Kind, TimeSource
 from domain.parties import BusinessForm, OpeningHours, Role
-from domain.records import BatchKind, BatchState
+from domain.records import BatchKind, BatchState, ChangeKind
 from domain.rules import Level
 from domain.warnings import Disposition, State
 from store.types import Exact, Instant, Json, JsonOf, Line, Real, Span, Truth, Whole, Word
@@ -241,7 +241,21 @@ weighings = _table(
     _must("suspect", Truth),
     _must("code_conflict", Truth),
     Index("ix_weighings_trace_code", "trace_code"),
+    Index("ix_weighings_lot", "uscc", "lot", "at"),
 )
+
+lot_changes = _table(
+    "lot_changes",
+    _key("id"),
+    _must("uscc", Line, _merchant()),
+    _must("lot"),
+    _must("at", Instant),
+    _must("kind", Word(ChangeKind)),
+    _must("body", Json),
+    _words("kind", ChangeKind),
+    Index("ix_lot_changes_lot", "uscc", "lot", "at"),
+)
+"""What was told of lots, so that each can be counted anew when something comes late."""
 
 warnings = _table(
     "warnings",

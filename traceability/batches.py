@@ -7,19 +7,22 @@ rules judge and is kept beside it, so that no more can come back; a lot wholly s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from domain.errors import BadInput, Code
 from domain.observations import Observation
-from domain.records import Batch, BatchKind, BatchState, Weighing
+from domain.records import SEGREGATED, Batch, BatchKind, BatchState, ChangeKind, LotChange, Weighing
 from domain.time import parse_instant
 
 _APART = frozenset({BatchState.QUARANTINED, BatchState.DESTROYED})
 NOTHING = Decimal(0)
+_RANK = {kind: number for number, kind in enumerate(ChangeKind)}
 _EXPOSURE = {BatchState.RECEIVED: 0, BatchState.IN_STORE: 1, BatchState.IN_USE: 2, BatchState.ON_SALE: 3}
 
 
@@ -32,17 +35,20 @@ def stated(existing: Batch | None, observation: Observation) -> Batch:
     """
     if existing is not None and observation.event_time < existing.event_time:
         return existing
-    body = observation.body
+    return _stated(existing, observation.uscc, observation.body, observation.event_time)
+
+
+def _stated(existing: Batch | None, uscc: str, body: Mapping[str, Any], at: datetime) -> Batch:
     state = BatchState(body["state"])
     return Batch(
-        uscc=observation.uscc,
+        uscc=uscc,
         lot=body["lot"],
         kind=BatchKind(body["kind"]),
         name=body["name"],
         qty_g=grams(body["qty_g"]),
         expires_at=parse_instant(body["expires_at"], "body.expires_at"),
         state=state,
-        event_time=observation.event_time,
+        event_time=at,
         produced_on=body.get("produced_on") or "",
         gb2760_class=body.get("gb2760_class") or "",
         supplier_uscc=body.get("supplier_uscc") or "",
@@ -132,11 +138,119 @@ def sold(batch: Batch, weighing: Weighing) -> Batch:
     Returns:
         The same object if the sale was before what is known of the lot: it is in there already.
     """
-    if weighing.at < batch.event_time:
-        return batch
-    left = max(Decimal(0), batch.qty_g - weighing.net_g)
+    return batch if weighing.at < batch.event_time else _less(batch, weighing.net_g)
+
+
+def _less(batch: Batch, sold_g: int) -> Batch:
+    left = max(NOTHING, batch.qty_g - sold_g)
     state = BatchState.DEPLETED if left == 0 and batch.state not in _APART else batch.state
     return replace(batch, qty_g=left, state=state)
+
+
+def verified_apart(batch: Batch, at: datetime) -> Batch:
+    """The lot after an officer verified that it was set apart; one set apart already stays as it is."""
+    return batch if batch.state in SEGREGATED else replace(batch, state=BatchState.QUARANTINED, event_time=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What is to be known of a lot from everything that was told of it.
+
+    Attributes:
+        batch: as it stands; None while nobody has stated what it is.
+        expired: as it stood after each change, where it was still exposed when it expired or later; by the id of the change.
+        sold: sales at or after its expiry, each with the lot as it stood and the id of the statement that it is judged by.
+        refused: ids of the moves that would have taken more than was there; they changed nothing.
+    """
+
+    batch: Batch | None
+    expired: Mapping[str, Batch]
+    sold: Sequence[tuple[str, Batch, Weighing]]
+    refused: AbstractSet[str]
+
+
+def account(changes: Iterable[LotChange], sales: Iterable[Weighing]) -> Account:
+    """Everything told of one lot in the order in which it happened, whatever the order in which it was told.
+
+    What happened at one instant counts in the order of ``ChangeKind``, sales last. A move or sale before the first statement is
+    in there already; such a sale is judged by that statement all the same, for goods do not grow younger.
+
+    Args:
+        changes: every change of the lot.
+        sales: every sale of it that counts.
+    """
+    book = _Book()
+    told: list[tuple[datetime, int, str, LotChange | Weighing]] = [(item.at, _RANK[item.kind], item.id, item) for item in changes]
+    told += [(item.at, len(_RANK), item.event_id, item) for item in sales]
+    for _, _, _, item in sorted(told, key=itemgetter(0, 1, 2)):
+        if isinstance(item, Weighing):
+            book.sell(item)
+        else:
+            book.change(item)
+    return book.closed()
+
+
+class _Book:
+    """A lot while its facts are gone through."""
+
+    def __init__(self) -> None:
+        self._batch: Batch | None = None
+        self._statement, self._change = "", ""
+        self._sold_g = 0
+        self._before: list[Weighing] = []
+        self._expired: dict[str, Batch] = {}
+        self._sold: list[tuple[str, Batch, Weighing]] = []
+        self._refused: set[str] = set()
+
+    def sell(self, sale: Weighing) -> None:
+        if self._batch is None:
+            self._before.append(sale)
+            return
+        if sale.at >= self._batch.expires_at:
+            self._expire()
+            self._sold.append((self._statement, self._batch, sale))
+        self._sold_g += sale.net_g
+
+    def change(self, change: LotChange) -> None:
+        if self._batch is not None and self._batch.expires_at < change.at:
+            self._expire()
+        self._deduct()
+        if change.kind is ChangeKind.STATED:
+            first = self._batch is None
+            self._batch = _stated(self._batch, change.uscc, change.body, change.at)
+            self._statement = self._change = change.id
+            if first:
+                old = (sale for sale in self._before if sale.at >= self._batch.expires_at)
+                self._sold += [(self._statement, self._batch, sale) for sale in old]
+        elif self._batch is not None:
+            self._move(self._batch, change)
+
+    def _move(self, batch: Batch, change: LotChange) -> None:
+        if change.kind is ChangeKind.APART:
+            self._batch = verified_apart(batch, change.at)
+        else:
+            try:
+                self._batch = moved(batch, change.body, change.at)
+            except BadInput:
+                self._refused.add(change.id)
+                return
+        self._change = change.id
+
+    def _expire(self) -> None:
+        """Note the lot as it is after its last change if it is still exposed; the first time after each."""
+        self._deduct()
+        batch = self._batch
+        if batch is not None and self._change not in self._expired and batch.qty_g > 0 and batch.state not in SEGREGATED:
+            self._expired[self._change] = batch
+
+    def _deduct(self) -> None:
+        if self._batch is not None and self._sold_g:
+            self._batch = _less(self._batch, self._sold_g)
+        self._sold_g = 0
+
+    def closed(self) -> Account:
+        self._deduct()
+        return Account(batch=self._batch, expired=self._expired, sold=self._sold, refused=frozenset(self._refused))
 
 
 def grams(value: float | str) -> Decimal:

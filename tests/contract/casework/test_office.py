@@ -139,11 +139,12 @@ def test_a_delivery_confirmed_by_two_channels_at_once_starts_the_limit_once(scen
 
 
 def test_the_refused_of_a_batch_leave_no_trace(scene: Scene) -> None:
-    good = scene.weighing()
-    results = scene.office.take_observations([scene.move("NEW", "in_store", "on_sale", 1), good], scene.now)
+    scene.office.take_observation(scene.batch("SMALL", qty_g=4), scene.now)
+    good, bad = scene.weighing(), scene.move("SMALL", "on_sale", "destroyed", 5, at=scene.later(minutes=1))
+    results = scene.office.take_observations([bad, good], scene.now)
     assert isinstance(results[0], KitchenError)
     with scene.store.reading() as uow:
-        assert uow.observations.count() == 1
+        assert uow.observations.count() == 2
 
 
 def test_a_batch_set_aside_while_the_sweep_looks_at_it_stays_set_aside(scene: Scene) -> None:

@@ -67,6 +67,7 @@ def _rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
         "observations": "event_id",
         "weighings": "event_id",
         "batches": "uscc, lot",
+        "lot_changes": "id",
         "deductions": "id",
         "device_presence": "device_id",
     }
@@ -105,6 +106,8 @@ def _facts(scene: Scene) -> list[Observation]:
         scene.move("NEW", "in_store", "on_sale", 1),
         scene.move("L2", "on_sale", "quarantined", 100),
         scene.weighing("L4", at=start + timedelta(minutes=170)),
+        scene.move("L2", "on_sale", "destroyed", 9000),
+        scene.batch("L3", at=start + timedelta(minutes=95), expires_at=_at(start + HOUR)),
     ]
 
 

@@ -116,10 +116,38 @@ def test_no_more_comes_back_than_was_set_apart(scene: Scene) -> None:
     assert (scene.batch_of("L1").qty_g, scene.batch_of("L1").apart_g) == (1000, 0)
 
 
-def test_a_move_of_a_batch_nobody_knows_is_below_zero(scene: Scene) -> None:
+def test_a_move_told_before_its_lot_waits_for_it(scene: Scene) -> None:
+    stated = scene.batch("NEW", qty_g=100, state="in_store")
+    scene.later(minutes=1)
+    scene.office.take_observation(scene.move("NEW", "in_store", "destroyed", 40), scene.now)
+    assert _stored(scene) == 1
+    scene.office.take_observation(stated, scene.now)
+    assert scene.batch_of("NEW").qty_g == 60
+
+
+def test_a_move_refused_as_e052_counts_after_all_when_what_came_before_it_is_told(scene: Scene) -> None:
+    scene.office.take_observation(scene.batch(qty_g=100), scene.now)
+    more = scene.batch(qty_g=500, at=scene.later(minutes=1))
+    move = scene.move("L1", "on_sale", "destroyed", 400, at=scene.later(minutes=1))
     with pytest.raises(BadInput) as refused:
-        scene.office.take_observation(scene.move("NEW", "in_store", "on_sale", 1), scene.now)
+        scene.office.take_observation(move, scene.now)
     assert refused.value.code is Code.BATCH_BELOW_ZERO
+    scene.office.take_observation(more, scene.now)
+    assert scene.batch_of("L1").qty_g == 100
+    scene.office.take_observation(move, scene.now)
+    assert (scene.batch_of("L1").qty_g, _stored(scene)) == (100, 3), "told again it is stored, and counts once"
+
+
+def test_a_sale_told_before_its_lot_is_deducted_and_judged_when_the_lot_is_told(scene: Scene) -> None:
+    stated = scene.batch(expires_at=format_instant(scene.now + HOUR))
+    lawful, late = scene.weighing(at=scene.later(minutes=30)), scene.weighing(at=scene.later(minutes=40))
+    for sale in (late, lawful):
+        scene.office.take_observation(sale, scene.now)
+    events = scene.office.take_observation(stated, scene.now)
+    assert names(events).count(EventName.WARNING_RAISED) == 1
+    warning = scene.only_warning()
+    assert (warning.violation_code, warning.event_time, warning.raised_at) == ("XV04", late.event_time, scene.now)
+    assert scene.batch_of("L1").qty_g == 4000
 
 
 @pytest.mark.parametrize(
@@ -266,7 +294,8 @@ def test_a_scale_that_sells_is_back_online(scene: Scene) -> None:
 
 
 def test_in_a_batch_the_refused_leave_no_trace_and_hold_up_nobody(scene: Scene) -> None:
-    good, bad = scene.weighing(), scene.move("NOWHERE", "in_store", "on_sale", 5)
+    scene.office.take_observation(scene.batch("SMALL", qty_g=4), scene.now - HOUR)
+    good, bad = scene.weighing(), scene.move("SMALL", "on_sale", "destroyed", 5)
     twice = scene.weighing()
     results = scene.office.take_observations([good, bad, twice, twice], scene.now)
     assert isinstance(results[1], BadInput)
@@ -274,7 +303,7 @@ def test_in_a_batch_the_refused_leave_no_trace_and_hold_up_nobody(scene: Scene) 
     replayed = results[3]
     assert isinstance(replayed, list)
     assert replayed[0].name is EventName.OBSERVATION_REPLAYED
-    assert _stored(scene) == 2
+    assert _stored(scene) == 3
 
 
 def test_stock_is_less_by_what_was_sold_and_never_below_nothing(scene: Scene) -> None:
@@ -313,13 +342,14 @@ def test_a_sale_in_the_very_minute_of_a_closing_raises_anew(scene: Scene) -> Non
 def test_in_a_batch_each_fact_sees_those_before_it(scene: Scene) -> None:
     code = str(scene.weighing().body["trace_code"])
     scene.office.take_observation(scene.weighing("OTHER"), scene.now)  # the scale is online
+    at = [scene.now - timedelta(seconds=10 - number) for number in range(6)]
     facts = [
-        scene.batch(qty_g=5000),
-        scene.weighing(trace_code=code),
-        scene.move("L1", "on_sale", "quarantined", 1000),
-        scene.weighing(trace_code=code, net_g=700, gross_g=710, amount_fen=2800),
-        scene.move("L1", "on_sale", "quarantined", 2801),
-        scene.weighing(),
+        scene.batch(qty_g=5000, at=at[0]),
+        scene.weighing(trace_code=code, at=at[1]),
+        scene.move("L1", "on_sale", "quarantined", 1000, at=at[2]),
+        scene.weighing(trace_code=code, net_g=700, gross_g=710, amount_fen=2800, at=at[3]),
+        scene.move("L1", "on_sale", "quarantined", 2801, at=at[4]),
+        scene.weighing(at=at[5]),
     ]
     refused = [isinstance(told, BadInput) for told in scene.office.take_observations(facts, scene.now)]
     assert refused == [False, False, False, False, True, False], "2800 g are left by then"
