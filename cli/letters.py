@@ -13,7 +13,7 @@ from cli.output import show_json, show_table
 from configs.endpoints import Endpoints
 from domain.errors import Unavailable
 from domain.topics import Topic
-from streams.address import bootstrap_servers
+from streams.address import bootstrap_servers, reaching
 
 _FIELDS = ("code", "reason", "received_at", "source", "uscc", "device_id")
 
@@ -37,7 +37,7 @@ async def newest(bootstrap: str, limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` letters of each partition together, oldest first."""
     topic = Topic.DEAD_LETTERS.value
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap, client_id="kitchen-dead-letters", group_id=None, enable_auto_commit=False
+        topic, **reaching(bootstrap), client_id="kitchen-dead-letters", group_id=None, enable_auto_commit=False
     )
     try:
         await consumer.start()

@@ -14,13 +14,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, ClassVar
 
+from faust.auth import SASLCredentials
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as base
 from faust.transport.producer import ProducerBuffer
 from faust.types.tuples import FutureMessage
 
 from domain.errors import ConfigurationError
-from streams.address import SCHEME
+from streams.address import MECHANISM, SCHEME, bootstrap_servers
 
 WRITTEN_FOR = {"faust-streaming": "0.15", "aiokafka": "0.14"}
 """The versions whose private parts this module knows."""
@@ -98,6 +99,19 @@ def install(installed: Callable[[str], str] = version) -> None:
         if part is None or tuple(inspect.signature(part).parameters) != parameters:
             raise _unknown(f"{owner.__qualname__}.{name}{parameters} is not there")
     drivers.TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
+
+
+def reaching(kafka_url: str) -> dict[str, Any]:
+    """The settings with which a Faust app reaches the log over this transport, showing the secret if there is one.
+
+    Raises:
+        ConfigurationError: if the URL is no address of a log.
+    """
+    servers = bootstrap_servers(kafka_url)
+    settings: dict[str, Any] = {"broker": [f"{SCHEME}://{server}" for server in servers.split(",")]}
+    if servers.user:
+        settings["broker_credentials"] = SASLCredentials(username=servers.user, password=servers.secret, mechanism=MECHANISM)
+    return settings
 
 
 def _unknown(what: str) -> ConfigurationError:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from domain.topics import Topic
+from streams.address import reaching
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ async def follow(bootstrap: str, table: Table, ready: asyncio.Event, *, client_i
     while True:
         consumer = AIOKafkaConsumer(
             Topic.REGISTERS.value,
-            bootstrap_servers=bootstrap,
+            **reaching(bootstrap),
             client_id=client_id,
             group_id=None,  # every gateway reads all of it
             auto_offset_reset="earliest",

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol, Self
+from collections.abc import Coroutine, Sequence
+from typing import Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from domain.errors import BadInput, Code, Unavailable
+from streams.address import reaching
+from streams.batches import Batch, KafkaRecord, size_bytes, sort_into_batches
 from streams.topics import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
-
-
-class KafkaRecord(Protocol):
-    """What a sink needs of a record."""
-
-    @property
-    def topic(self) -> str:
-        """The record's topic."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The record's key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """The record's value."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """The record's headers."""
 
 
 class KafkaSink:
@@ -50,7 +32,7 @@ class KafkaSink:
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **reaching(self._bootstrap),
             client_id=self._client_id,
             acks="all",
             enable_idempotence=True,
@@ -80,31 +62,61 @@ class KafkaSink:
         await self.send(str(record.topic), key=record.key, value=record.value, headers=record.headers)
 
     async def put_all(self, records: Sequence[KafkaRecord]) -> list[Exception | None]:
-        """Write several at once, in their order; returns, for each, what ``put`` would have raised, or None."""
-        outcomes: list[Exception | None] = [None] * len(records)
-        waiting: dict[int, asyncio.Future[object]] = {}
+        """Write several at once; records of one key in their order, none after one of its partition that failed.
+
+        Returns:
+            For each what ``put`` would have raised, or None. What was given back as not taken may still come into the log, before
+            anything that is put later for the same partition.
+        """
         if self._producer is None:
             return [Unavailable("the sink is not open") for _ in records]
+        outcomes: list[Exception | None] = [None] * len(records)
+        by_topic: dict[str, list[tuple[int, KafkaRecord]]] = {}
+        for place, record in enumerate(records):
+            if size_bytes(record) > MAX_MESSAGE_BYTES:
+                outcomes[place] = _refusal(record, MessageSizeTooLargeError())
+                continue
+            by_topic.setdefault(str(record.topic), []).append((place, record))
+            outcomes[place] = _LATE
+        works = [self._put_topic(topic, own, outcomes) for topic, own in by_topic.items()]
         try:
             async with asyncio.timeout(2 * self._patience_s):
-                for place, record in enumerate(records):
-                    try:
-                        waiting[place] = await self._producer.send(
-                            str(record.topic), value=record.value, key=record.key, headers=list(record.headers)
-                        )
-                    except KafkaError as error:
-                        outcomes[place] = _refusal(record, error)
-                if waiting:
-                    await asyncio.wait(waiting.values())
-        except TimeoutError as error:
-            for place in set(range(len(records))) - waiting.keys():
-                outcomes[place] = outcomes[place] or _refusal(records[place], error)
-        for place, future in waiting.items():
-            if not future.done() or future.cancelled():
-                outcomes[place] = _refusal(records[place], TimeoutError("no acknowledgement in time"))
-            elif (failure := future.exception()) is not None:
-                outcomes[place] = _refusal(records[place], failure)
+                await _together(works)
+        except TimeoutError:
+            pass
+        for place, outcome in enumerate(outcomes):
+            if outcome is not None and not isinstance(outcome, BadInput | Unavailable):
+                outcomes[place] = _refusal(records[place], outcome)
         return outcomes
+
+    async def _put_topic(self, topic: str, records: Sequence[tuple[int, KafkaRecord]], outcomes: list[Exception | None]) -> None:
+        assert self._producer is not None
+        try:
+            partitions = tuple(sorted(await self._producer.partitions_for(topic)))
+        except KafkaError as error:
+            for place, _ in records:
+                outcomes[place] = error
+            return
+        batches = sort_into_batches(records, partitions, self._producer.create_batch)
+        await _together([self._put_partition(topic, number, own, outcomes) for number, own in batches.items()])
+
+    async def _put_partition(
+        self, topic: str, partition: int, batches: Sequence[Batch], outcomes: list[Exception | None]
+    ) -> None:
+        """Write batches one after the other; after one that failed for now the rest is not tried."""
+        assert self._producer is not None
+        failure: Exception | None = None
+        for batch in batches:
+            taken: Exception | None = failure
+            if failure is None:
+                try:
+                    await (await self._producer.send_batch(batch.builder, topic, partition=partition))
+                except MessageSizeTooLargeError as error:  # a batch beyond the topic's bound holds one record: the next may pass
+                    taken = error
+                except KafkaError as error:
+                    taken = failure = error
+            for place in batch.places:
+                outcomes[place] = taken
 
     async def send(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
@@ -119,6 +131,19 @@ class KafkaSink:
             raise BadInput(Code.MALFORMED, f"{len(value or b'')} bytes are more than the log takes", where=topic) from error
         except (TimeoutError, KafkaError) as error:
             raise Unavailable(f"the stream log did not take a record for {topic}: {error!r}") from error
+
+
+_LATE = TimeoutError("no acknowledgement in time")
+
+
+async def _together(works: Sequence[Coroutine[object, object, None]]) -> None:
+    """Do all at the same time; a single one, which is the rule, without a task of its own."""
+    if len(works) == 1:
+        await works[0]
+    elif works:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
 
 
 def _refusal(record: KafkaRecord, error: BaseException) -> Exception:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from domain.errors import Unavailable
 from domain.topics import Topic
+from streams.address import reaching
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ async def ensure_topics(bootstrap: str, *, replication: int = 1, attempts: int =
         Unavailable: if the log cannot be reached after all attempts, half a second apart.
     """
     for attempt in range(attempts):
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="kitchen-topics")
+        admin = AIOKafkaAdminClient(**reaching(bootstrap), client_id="kitchen-topics")
         try:
             await admin.start()
             await _create_missing(admin, replication)

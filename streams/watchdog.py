@@ -21,6 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams import metrics
+from streams.address import reaching
 from streams.guard import Guard
 
 log = structlog.get_logger(__name__)
@@ -171,8 +172,8 @@ class ProgressWatch:
                 await asyncio.sleep(self._every_s)
 
     async def _watch(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, client_id="kitchen-watchdog")
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, client_id="kitchen-watchdog", enable_auto_commit=False)
+        admin = AIOKafkaAdminClient(**reaching(self._bootstrap), client_id="kitchen-watchdog")
+        consumer = AIOKafkaConsumer(**reaching(self._bootstrap), client_id="kitchen-watchdog", enable_auto_commit=False)
         try:
             await admin.start()
             await consumer.start()

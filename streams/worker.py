@@ -18,7 +18,7 @@ from mode.utils.logging import CompositeLogger  # noqa: F401 - pulled in so that
 
 from domain.topics import Topic
 from streams import driver
-from streams.address import bootstrap_servers, faust_brokers
+from streams.address import bootstrap_servers
 from streams.drain import Worker
 from streams.guard import Guard
 from streams.topics import MAX_MESSAGE_BYTES, ensure_topics
@@ -39,7 +39,7 @@ def faust_app(name: str, kafka_url: str, data: Path, **settings: Any) -> Worker:
 
     Args:
         name: the group; partitions are shared among processes of one name.
-        kafka_url: ``kafka://host:port``.
+        kafka_url: as ``streams.address`` has it.
         data: directory for Faust's own files.
         settings: further Faust settings.
     """
@@ -65,7 +65,7 @@ def faust_app(name: str, kafka_url: str, data: Path, **settings: Any) -> Worker:
         "broker_heartbeat_interval": 1.0,
         "stream_wait_empty": False,
     }
-    return Worker(name, broker=faust_brokers(kafka_url), **(defaults | settings))
+    return Worker(name, **(driver.reaching(kafka_url) | defaults | settings))
 
 
 def add_agent(

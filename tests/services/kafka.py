@@ -60,6 +60,14 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=100
 """
 
+_GUARDED: Final = """listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GUARDED://127.0.0.1:{guarded}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=SCRAM-SHA-256
+listener.name.guarded.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
+"""One listener more, which wants a secret; these lines take the place of the earlier ones of their names."""
+
 
 class KafkaUnavailable(Exception):
     """Apache Kafka cannot be had here; the message says why and what would help."""
@@ -72,36 +80,49 @@ class Prepared:
     home: Path
     port: int
     command: list[str]
+    guarded: int
 
     def answers(self) -> bool:
         """Whether it names itself as a live broker."""
         return _answers(self.port)
 
 
-def prepare(home: Path) -> Prepared:
+def prepare(home: Path, secret: tuple[str, str] | None = None) -> Prepared:
     """Format the log directory of one node below ``home``; starts nothing.
+
+    Args:
+        home: an empty directory.
+        secret: user and password for a further listener, at port ``guarded``, that wants them (SCRAM-SHA-256).
 
     Raises:
         KafkaUnavailable: no Java 17, no Maven, no network.
     """
     java = _java()
     classpath = f"{_jars()}/*"
-    port, controller = _free_ports(2)
+    port, controller, guarded = _free_ports(3)
     properties = home / "server.properties"
-    properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=home / "logs"))
+    written = _PROPERTIES.format(port=port, controller=controller, logs=home / "logs")
+    if secret is not None:
+        written += _GUARDED.format(port=port, controller=controller, guarded=guarded)
+    properties.write_text(written)
     cluster = _short(uuid.uuid4())
     storage = [java, "-cp", classpath, "kafka.tools.StorageTool", "format"]
     # One word, because an id may begin with a dash.
     format_command = [*storage, f"--cluster-id={cluster}", f"--config={properties}"]
+    if secret is not None:
+        format_command.append(f"--add-scram=SCRAM-SHA-256=[name={secret[0]},password={secret[1]}]")
     formatted = subprocess.run(format_command, capture_output=True, text=True, check=False)
     if formatted.returncode:
         raise KafkaUnavailable(f"formatting the log directory failed: {formatted.stdout}{formatted.stderr}")
-    return Prepared(home, port, [java, "-Xmx512m", "-Xms256m", "-cp", classpath, "kafka.Kafka", str(properties)])
+    return Prepared(home, port, [java, "-Xmx512m", "-Xms256m", "-cp", classpath, "kafka.Kafka", str(properties)], guarded)
 
 
 @contextlib.contextmanager
-def apache_kafka() -> Iterator[str]:
+def apache_kafka(secret: tuple[str, str] | None = None) -> Iterator[str]:
     """Run one Kafka node for the time of the ``with`` block.
+
+    Args:
+        secret: user and password that clients must show (SCRAM-SHA-256).
 
     Yields:
         The bootstrap address, ``127.0.0.1:port``.
@@ -110,23 +131,23 @@ def apache_kafka() -> Iterator[str]:
         KafkaUnavailable: no Java 17, no Maven, no network, or the node does not come up.
     """
     with tempfile.TemporaryDirectory(prefix="kafka-") as scratch:
-        prepared = prepare(Path(scratch))
+        prepared = prepare(Path(scratch), secret)
         output = prepared.home / "output"
         with output.open("wb") as sink:
             node = subprocess.Popen(prepared.command, stdout=sink, stderr=subprocess.STDOUT, cwd=prepared.home)
         try:
             _await_ready(node, prepared.port, output)
-            yield f"127.0.0.1:{prepared.port}"
+            yield f"127.0.0.1:{prepared.port if secret is None else prepared.guarded}"
         finally:
             _stop(node)
 
 
 @contextlib.contextmanager
-def kafka_or_skip() -> Iterator[str]:
+def kafka_or_skip(secret: tuple[str, str] | None = None) -> Iterator[str]:
     """``apache_kafka``, or a skipped test where it cannot be had; a failed one where ``CI=true``."""
     with contextlib.ExitStack() as stack:
         try:
-            address = stack.enter_context(apache_kafka())
+            address = stack.enter_context(apache_kafka(secret))
         except KafkaUnavailable as problem:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"Apache Kafka cannot be had: {problem}")
