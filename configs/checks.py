@@ -33,6 +33,7 @@ def cross_check(configuration: Configuration, directory: Path) -> list[Problem]:
         _merchants,
         _devices,
         _users,
+        _departments,
         _routes,
         _codes,
         _clauses,
@@ -125,6 +126,14 @@ def _users(configuration: Configuration) -> Iterator[Problem]:
                 hint=f"merchants lie in {', '.join(sorted(regions))}",
                 fatal=False,
             )
+
+
+def _departments(configuration: Configuration) -> Iterator[Problem]:
+    known = [department.id for department in configuration.departments]
+    for index, user in enumerate(configuration.users):
+        if user.department is not None and user.department not in known:
+            what, hint = f"there is no department {user.department}", nearest(user.department, known) or "see departments.yaml"
+            yield Problem(file="users.yaml", key=f"users[{index}].department", what=what, hint=hint)
 
 
 def _routes(configuration: Configuration) -> Iterator[Problem]:

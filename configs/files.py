@@ -188,6 +188,7 @@ class UserEntry(Strict):
     role: Role
     uscc: Uscc | None = None
     region: RegionPrefix | None = None
+    department: Word | None = None
     locale: Annotated[str, Field(pattern="^(zh|en)$")] = "zh"
     active: bool = True
 
@@ -199,6 +200,8 @@ class UserEntry(Strict):
             raise ValueError(f"a user with role {self.role.value} needs the uscc of a merchant")
         if self.role is Role.INSPECTOR and self.region is None:
             raise ValueError("an inspector needs a region, e.g. 330211")
+        if (self.role is Role.DEPARTMENT) != (self.department is not None):
+            raise ValueError("a user with role department names its department, e.g. tax, and nobody else does")
         if self.uscc and self.role not in (Role.MERCHANT, Role.STAFF):
             raise ValueError(f"a user with role {self.role.value} belongs to no merchant; leave uscc out")
         return self
@@ -214,6 +217,7 @@ class UserEntry(Strict):
             region=self.region,
             locale=self.locale,
             active=self.active,
+            department=self.department,
         )
 
 

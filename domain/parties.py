@@ -115,7 +115,10 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who signs in. A merchant's user has a ``uscc``; an inspector a ``region`` (six digits, or a prefix)."""
+    """Somebody who signs in.
+
+    A merchant's user has a ``uscc``; an inspector a ``region`` (six digits, or a prefix); a liaison department's the id of it.
+    """
 
     id: str
     login: str
@@ -125,6 +128,7 @@ class User:
     region: str | None = None
     locale: str = "zh"
     active: bool = True
+    department: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,7 @@ class Actor:
     uscc: str | None = None
     region: str | None = None
     name: str = ""
+    department: str | None = None
 
     def may_see(self, *, uscc: str, region: str) -> bool:
         """Object-level check: own merchant, own region, everything (supervisor, system), or nothing (department)."""
@@ -148,7 +153,7 @@ class Actor:
     @classmethod
     def of(cls, user: User) -> Actor:
         """The actor a signed-in user is."""
-        return cls(id=user.id, role=user.role, uscc=user.uscc, region=user.region, name=user.name)
+        return cls(id=user.id, role=user.role, uscc=user.uscc, region=user.region, name=user.name, department=user.department)
 
 
 SYSTEM = Actor(id="system", role=Role.SYSTEM, name="system")

@@ -50,7 +50,6 @@ STATES: dict[Book, tuple[str, ...]] = {
         "unpushed",
     ),
     Book.PUSHES: ("waiting", "sent", "acknowledged"),
-    Book.DEPARTMENTS: ("active", "inactive"),
     Book.CREDIT_RECORDS: ("recorded", "exported", "withdrawn"),
     Book.PENALTIES: ("filed", "decided", "served", "ended", "dropped"),
     Book.REPAIRS: (

@@ -23,7 +23,6 @@ class Book(StrEnum):
     ROLLS = "roll_entries"
     LISTINGS = "listings"
     PUSHES = "pushes"
-    DEPARTMENTS = "departments"
     CREDIT_RECORDS = "credit_records"
     PENALTIES = "penalties"
     REPAIRS = "repairs"

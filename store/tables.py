@@ -174,6 +174,7 @@ users = _table(
     _must("locale"),
     _must("active", Truth),
     _may("password_hash"),
+    _may("department"),
     _words("role", Role),
 )
 

@@ -113,7 +113,7 @@ class Cabinet(Generic[C]):
 
 
 def seen_by(actor: Actor, wanted: Wanted) -> Wanted | None:
-    """The filters narrowed to what an actor may see; None if that is nothing."""
+    """The filters narrowed to what an actor may see; None if that is nothing. What a department sees its cases say."""
     if actor.role in (Role.MERCHANT, Role.STAFF):
         if actor.uscc is None or wanted.uscc not in (None, actor.uscc):
             return None
@@ -121,7 +121,7 @@ def seen_by(actor: Actor, wanted: Wanted) -> Wanted | None:
     if actor.role is Role.INSPECTOR:
         own = actor.region or NOWHERE
         return _with(wanted, region=own if wanted.region is None or not wanted.region.startswith(own) else wanted.region)
-    return None if actor.role is Role.DEPARTMENT else wanted
+    return wanted
 
 
 def _with(wanted: Wanted, *, uscc: str | None = None, region: str | None = None) -> Wanted:

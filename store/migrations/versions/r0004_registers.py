@@ -68,10 +68,6 @@ STATES = {
         "sent",
         "acknowledged",
     ),
-    "departments": (
-        "active",
-        "inactive",
-    ),
     "credit_records": (
         "recorded",
         "exported",
@@ -161,6 +157,7 @@ def upgrade() -> None:
     _purses()
     _tokens()
     if op.get_bind().dialect.name == "postgresql":
+        op.add_column("users", sa.Column("department", Line(), nullable=True))
         op.drop_constraint(op.f("ck_users_role"), "users")
         op.create_check_constraint(op.f("ck_users_role"), "users", ROLES)
     else:
@@ -250,6 +247,7 @@ def _remake_users() -> None:
     op.create_table(
         "users",
         *_users(),
+        sa.Column("department", Line(), nullable=True),
         sa.CheckConstraint(ROLES, name=op.f("ck_users_role")),
         sa.ForeignKeyConstraint(["uscc"], ["merchants.uscc"], name=op.f("fk_users_uscc")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),

@@ -14,6 +14,7 @@ from domain.errors import NotFound, Unavailable
 from domain.findings import Review
 from store import engines, open_store
 from store.migrations import upgrade
+from store.ports import Store
 from store.tables import metadata
 from store.types import micros
 from tests.contract.store.builders import HASH, NOW, USCC, seed, warning
@@ -72,6 +73,13 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
     store.close()
 
 
+def _seed_old(store: Store, url: str) -> None:
+    """Seed a schema of before ``users.department``, which the repository of today would write."""
+    execute(url, "ALTER TABLE users ADD COLUMN department TEXT")
+    seed(store)
+    execute(url, "ALTER TABLE users DROP COLUMN department")
+
+
 _OLD_FINDING = (
     "INSERT INTO findings (id, uscc, rule, class, violation_code, level, subject, event_time, first_seen_at, detected_at, "
     "automatic, why, frames_positive, evidence, model, state) "
@@ -97,7 +105,7 @@ def test_findings_queued_before_the_review_clock_get_one_and_lose_nothing(empty_
         f"VALUES ('e', 'warning-1', 'record', '{HASH}', '', {at}, '', 1, '', '', 'raised')"
     )
     store = open_store(empty_url)
-    seed(store)
+    _seed_old(store, empty_url)
     with store.writing() as unit:
         unit.warnings.add(warning())
         unit.commit()
@@ -135,7 +143,7 @@ def test_lots_known_before_anything_was_counted_as_apart_are_kept(empty_url: str
     with writer.connect() as connection, connection.begin():
         upgrade(connection, "0002")
     store = open_store(empty_url)
-    seed(store)
+    _seed_old(store, empty_url)
     at = str(micros(NOW)) if sqlite else f"'{NOW.isoformat()}'"
     qty_g = "'12.50'" if sqlite else "12.50"
     execute(
