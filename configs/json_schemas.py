@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from configs.assessment_files import AssessmentsFile
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
@@ -25,6 +26,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "scheme": SchemeFile,
     "workdays": WorkdaysFile,
     "consequences": ConsequencesFile,
+    "assessments": AssessmentsFile,
     "departments": DepartmentsFile,
     "documents": DocumentsFile,
 }

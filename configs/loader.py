@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from configs.assessment_files import AssessmentsFile
 from configs.checks import cross_check
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
@@ -39,6 +40,7 @@ _FILES: Final = {
     "routes.yaml": RoutesFile,
     "workdays.yaml": WorkdaysFile,
     "consequences.yaml": ConsequencesFile,
+    "assessments.yaml": AssessmentsFile,
     "departments.yaml": DepartmentsFile,
     "documents.yaml": DocumentsFile,
 }
@@ -166,6 +168,7 @@ def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Config
         ratings=schemes,
         calendar=models["workdays.yaml"].value(),
         consequences=models["consequences.yaml"].value(),
+        assessments=models["assessments.yaml"].value(),
         departments=models["departments.yaml"].value(),
         rulebook=models["documents.yaml"].value(),
     )

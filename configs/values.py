@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from alerts.routing import Route
+from configs.assessment_files import Assessing
 from credit.calendar import Calendar
 from credit.commitments import Template
 from credit.departments import Department
@@ -69,6 +70,7 @@ class Configuration:
     Attributes:
         schemes: what violations cost, by name of the scheme; a scheme without a ledger costs nothing.
         ratings: every scheme, by name, for ``credit.rating``.
+        assessments: from what the facts of the monthly assessment are counted, and who publishes.
     """
 
     site: Site
@@ -82,6 +84,7 @@ class Configuration:
     consequences: Consequences
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
     ratings: Mapping[str, RatedScheme] = field(default_factory=dict)
+    assessments: Assessing = field(default_factory=Assessing)
     departments: tuple[Department, ...] = ()
     rulebook: Rulebook = field(default_factory=Rulebook)
 
