@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -263,12 +263,10 @@ class Connection:
                 return False
             return self._client.ack(mid, 1) == paho.MQTT_ERR_SUCCESS
 
-    def acknowledge_all(self, mids: Iterable[int], generation: int) -> None:
-        """``acknowledge`` for several messages in their order."""
-        with self._lock:
-            if self._up and generation == self._generation and self._client is not None:
-                for mid in mids:
-                    self._client.ack(mid, 1)
+    def acknowledge_all(self, mids: Sequence[int], generation: int) -> None:
+        """``acknowledge`` for several messages in their order; only for what was attached."""
+        if self._up and generation == self._generation and isinstance(self._client, BufferedClient):
+            self._client.acknowledge(mids)
 
     def subscribe(self, topic: str, *, stored_only: bool = False) -> None:
         """Subscribe at QoS 1.

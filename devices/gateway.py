@@ -1,17 +1,16 @@
 """The gateway: MQTT in, judged records out, and the MQTT acknowledgement only after the log has them.
 
-What arrives in one turn of the event loop is judged, written and acknowledged together; what must wait, or what the log does not
-take, goes on by itself and holds up only the acknowledgements behind it. While the log cannot be written, messages stay
-unacknowledged and are tried again for ever: the broker keeps them. Nothing is acknowledged on the way out either; what was in
+What arrives in one turn of the event loop is judged together and handed to the ``Writer``; what must wait, or what the log does
+not take, holds up only the acknowledgements behind it. While the log cannot be written, messages stay unacknowledged and are
+tried again for ever: the broker keeps them. Nothing is acknowledged on the way out either; what was in
 hand at a stop comes again to the next gateway.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from time import perf_counter
@@ -22,12 +21,13 @@ from prometheus_client import Counter
 from devices import metrics
 from devices.assessment import Assessor
 from devices.connection import Connection, Delivery, MqttSettings
-from devices.judgement import Message, label
+from devices.judgement import label
 from devices.limits import Limits, Rates
 from devices.metrics import Result
 from devices.registers import Registers
 from devices.sink import Record, Sink
-from devices.window import Held, Window
+from devices.window import Window
+from devices.writer import Job, Writer
 from domain.errors import BadInput, Code
 from domain.topics import MQTT_WILDCARD, parse_device_topic
 
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 SHARED_GROUP = "gateway"
 STATUS_WILDCARD = "fs/v1/+/+/+/status"
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_ASK_AGAIN_S = 5.0
 _LONGEST_KNOWN = 200
 _NO_WAIT = timedelta()
 
@@ -55,30 +55,9 @@ def _place_of(topic: str) -> tuple[str, str]:
     return _place(topic) if len(topic) <= _LONGEST_KNOWN else _place.__wrapped__(topic)
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One message in hand."""
-
-    delivery: Delivery
-    held: Held | None
-    received_at: datetime
-    begun: float
-    kind: str
-    device_id: str
-    result: Result = Result.IGNORED
-    records: tuple[Record, ...] = field(default=())
-
-    @property
-    def message(self) -> Message:
-        """As judgement wants it."""
-        delivery = self.delivery
-        return Message(
-            topic=delivery.topic,
-            payload=delivery.payload,
-            properties=delivery.properties,
-            retained=delivery.retained,
-            resumed=delivery.resumed,
-        )
+def _queue(job: Job) -> tuple[str, bool]:
+    """Where a message waits if it must: facts and frames of a device have a rate each."""
+    return job.device_id, job.kind == metrics.FRAME
 
 
 class Gateway:
@@ -107,15 +86,17 @@ class Gateway:
         *,
         ready: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        self._sink, self._registers, self._limits, self._clock = sink, registers, limits, clock
+        self._registers, self._limits, self._clock = registers, limits, clock
         self._ready = ready
         self._complete = False
         self._waiter: asyncio.Task[None] | None = None
         self._facts, self._frames = Rates(limits, limits.events_per_second), Rates(limits, limits.frames_per_second)
         self._assessor = Assessor(registers, limits)
         self._window = Window()
+        self._writer = Writer(sink, begin=self._begin, written=self._finish, bury=self._bury)
+        self._waiting: dict[tuple[str, bool], deque[tuple[float, Job]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._arrived: list[_Job] = []
+        self._arrived: list[Job] = []
         self._in_hand = 0
         self._granting = 0
         self._stopping = False
@@ -194,7 +175,7 @@ class Gateway:
             return
         log.error("gateway.subscription_refused", hint="the gateway's MQTT user may not read fs/v1/#")
         if not self._stopping:
-            asyncio.get_running_loop().call_later(_LONGEST_PAUSE_S, self._subscribe)
+            asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._subscribe)
 
     def _on_down(self, reason: str) -> None:
         self._subscribed.clear()
@@ -213,29 +194,30 @@ class Gateway:
         if self._stopping or (delivery.qos and held is None):
             return
         self._in_hand += 1
-        self._arrived.append(_Job(delivery, held, self._clock(), perf_counter(), kind, device_id))
+        self._arrived.append(Job(delivery, held, self._clock(), perf_counter(), kind, device_id))
         if len(self._arrived) == 1:
             asyncio.get_running_loop().call_soon(self._take)
 
     def _take(self) -> None:
-        """Judge what has arrived and write it together; who is too loud goes by himself."""
+        """Judge what has arrived and write it together; who is too loud waits by himself."""
         if not self._complete or self._stopping:
             return
         metrics.IN_HAND.set(self._in_hand)
         jobs, self._arrived = self._arrived, []
-        together: list[_Job] = []
+        together: list[Job] = []
         for job in jobs:
             if self._registers.device(job.device_id) is None:
                 job.device_id = metrics.UNKNOWN  # all strangers share one name, so that they cannot fill the memory
-            wait = _NO_WAIT if job.delivery.superfluous else self._admit(job)
-            if wait:
-                self._begin(self._later(job, wait))
-                continue
-            if job.result is not Result.DROPPED and not job.delivery.superfluous:
-                self._assess(job)
+            if not job.delivery.superfluous:
+                wait = self._admit(job)
+                if job.result is not Result.DROPPED:
+                    if wait or (self._waiting and _queue(job) in self._waiting):
+                        self._wait(job, wait)
+                        continue
+                    self._assess(job)
             together.append(job)
         if together:
-            self._begin(self._write(together))
+            self._writer.write(together)
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -248,10 +230,10 @@ class Gateway:
             metrics.FAULTS.inc()
             log.error("gateway.task_failed", error=repr(error), exc_info=error)
 
-    def _assess(self, job: _Job) -> None:
+    def _assess(self, job: Job) -> None:
         job.records, job.result = self._assessor.assess(job.message, job.device_id, job.received_at)
 
-    def _admit(self, job: _Job) -> timedelta:
+    def _admit(self, job: Job) -> timedelta:
         """Hold a device to its rate (E070): QoS 0 beyond it is dropped, QoS 1 waits its turn; a frame waits a while.
 
         Returns:
@@ -275,71 +257,37 @@ class Gateway:
             job.records = (self._assessor.letter(job.message, error, now),)
         return _NO_WAIT
 
-    async def _later(self, job: _Job, wait: timedelta) -> None:
-        await asyncio.sleep(wait.total_seconds())
-        self._assess(job)
-        await self._write([job])
-
-    async def _write(self, jobs: Sequence[_Job]) -> None:
-        """Write the records of some messages together and acknowledge what is safe; the rest goes on by itself."""
-        records = [record for job in jobs for record in job.records]
-        outcomes = iter(await self._put_all(records) if records else ())
-        finished = []
-        for job in jobs:
-            failures = [(record, error) for record in job.records if (error := next(outcomes)) is not None]
-            if failures:
-                self._begin(self._insist(job, failures))
-            else:
-                finished.append(job)
-        self._finish(finished)
-
-    async def _put_all(self, records: Sequence[Record]) -> list[Exception | None]:
-        try:
-            return await self._sink.put_all(records)
-        except Exception as error:  # noqa: BLE001 - whatever it is, no message must be lost
-            return [error] * len(records)
-
-    async def _insist(self, job: _Job, failures: Sequence[tuple[Record, Exception]]) -> None:
-        """Write what the log did not take, again and again; bury what it never will."""
-        for record, error in failures:
-            try:
-                await self._put(record, error)
-            except BadInput as refused:
-                await self._bury(job, refused)
-        self._finish([job])
-
-    async def _bury(self, job: _Job, refused: BadInput) -> None:
-        topic = job.delivery.topic
-        if job.result in (Result.REFUSED, Result.DROPPED):  # not even its dead letter fits: the log line is what remains
-            metrics.FAULTS.inc()
-            log.error("gateway.dead_letter_lost", topic=topic, reason=str(refused))
+    def _wait(self, job: Job, wait: timedelta) -> None:
+        """Let a message wait for its turn, and those of its device that come after it behind it."""
+        place = _queue(job)
+        due = asyncio.get_running_loop().time() + wait.total_seconds()
+        queue = self._waiting.get(place)
+        if queue is not None:
+            queue.append((due, job))
             return
-        job.result = Result.REFUSED
-        try:
-            await self._put(self._assessor.refuse(job.message, refused, job.received_at))
-        except BadInput as again:
+        self._waiting[place] = deque([(due, job)])
+        self._begin(self._serve(place))
+
+    async def _serve(self, place: tuple[str, bool]) -> None:
+        queue, now = self._waiting[place], asyncio.get_running_loop().time
+        while queue:
+            due, job = queue[0]
+            await asyncio.sleep(due - now())
+            queue.popleft()
+            self._assess(job)
+            self._writer.write([job])
+        del self._waiting[place]
+
+    def _bury(self, job: Job, refused: BadInput) -> Record | None:
+        """The log will never take a record of this message: its dead letter instead, if that is not what was refused."""
+        if job.result in (Result.REFUSED, Result.DROPPED):
             metrics.FAULTS.inc()
-            log.exception("gateway.dead_letter_lost", topic=topic, code=refused.code.value, reason=str(again))
+            log.error("gateway.dead_letter_lost", topic=job.delivery.topic, reason=str(refused))
+            return None
+        job.result = Result.REFUSED
+        return self._assessor.refuse(job.message, refused, job.received_at)
 
-    async def _put(self, record: Record, failed: Exception | None = None) -> None:
-        """Write a record; while that fails, try again with growing pauses and do not return."""
-        pause, error = _FIRST_PAUSE_S, failed
-        while True:
-            if isinstance(error, BadInput):
-                raise error
-            if error is not None:
-                metrics.PUT_RETRIES.inc()
-                log.warning("gateway.put_failed", topic=record.topic, error=repr(error), again_in_s=round(pause, 1))
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, no secret
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-            try:
-                await self._sink.put(record)
-            except Exception as failure:  # noqa: BLE001 - whatever it is, the message must not be lost
-                error = failure
-            else:
-                return
-
-    def _finish(self, jobs: Sequence[_Job]) -> None:
+    def _finish(self, jobs: Sequence[Job]) -> None:
         """Nothing more is to be written of these messages: acknowledge them, as far as those before them are done."""
         now = perf_counter()
         ready: dict[int, list[int]] = {}

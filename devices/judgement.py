@@ -31,9 +31,9 @@ _COMMANDS = "cmd/"
 _NO_FLAGS: tuple[Flag, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Message:
-    """A message as it came.
+    """A message as it came. Not frozen: one is made for each.
 
     Attributes:
         properties: MQTT 5 user properties.

@@ -8,32 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
+import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from paho.mqtt import __version__ as paho_version
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
+
+from domain.errors import ConfigurationError
 
 _FIRST_PAUSE_S = 0.25
 _MOST_AT_ONCE = 64
 _CHORES_EVERY_S = 1.0
-_CORK = getattr(socket, "TCP_CORK", None)
 _CHUNK_BYTES = 64 * 1024
+_OVERRIDDEN = ("_sock_recv", "_sock_send")
+_PUBACK = struct.Struct("!BBH")
 
 
 class BufferedClient(paho.Client):
     """paho's client, which asks the system four times for each message, over a buffer that asks once for many.
 
-    Only for a ``Pump``: whoever waits for the socket does not see what the buffer still holds. Overrides a private part of paho;
-    in one without it this class changes nothing.
+    Only for a ``Pump``: whoever waits for the socket does not see what the buffer still holds.
+
+    Raises:
+        ConfigurationError: this paho reads and writes its socket by other methods than those that are overridden here.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        if missing := [name for name in _OVERRIDDEN if not callable(getattr(paho.Client, name, None))]:
+            raise ConfigurationError(
+                f"paho-mqtt {paho_version} has no {' and no '.join(missing)}, which the gateway builds on",
+                key="paho-mqtt",
+                hint="install the version named in requirements.lock",
+            )
         self._kept, self._at = b"", 0
+        self._unsent = bytearray()
 
     @property
     def holds(self) -> bool:
@@ -43,7 +56,35 @@ class BufferedClient(paho.Client):
     def reconnect(self) -> MQTTErrorCode:
         """Begin anew; what the last connection left is nobody's."""
         self._kept, self._at = b"", 0
+        self._unsent.clear()
         return super().reconnect()
+
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        """Send PUBACKs, in one packet of the network; behind what the client itself has not sent yet, if there is any."""
+        if self.want_write():
+            for mid in mids:
+                self.ack(mid, 1)
+            return
+        self._unsent += b"".join([_PUBACK.pack(0x40, 2, mid) for mid in mids])
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send the acknowledgements that wait; whether none is left."""
+        while self._unsent:
+            try:
+                sent = super()._sock_send(self._unsent)
+            except BlockingIOError:
+                return False
+            except OSError:  # whoever reads will hear of it
+                self._unsent.clear()
+                break
+            del self._unsent[:sent]
+        return True
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        if not self.flush():
+            raise BlockingIOError
+        return super()._sock_send(buf)
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if not self.holds:
@@ -163,16 +204,8 @@ class Pump:
             self._loop.call_soon(self._readable, sock)
 
     def _writable(self, sock: Any) -> None:
-        """Send what waits, acknowledgements of a burst in one packet."""
-        if _CORK is None:
+        if self._current(sock) and self._client.flush():
             self._client.loop_write()
-            return
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
-        self._client.loop_write()
-        if self._current(sock):
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
 
 
 def _number(sock: Any) -> int:

@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from devices import metrics
 from devices.connection import MqttSettings
 from devices.gateway import Gateway
 from devices.limits import Limits
@@ -20,14 +21,13 @@ class FileSink:
     """A record is safe when its line is on disk; held while PATH.hold exists."""
 
     def __init__(self, path: Path):
-        self._records, self._attempts = path.with_suffix(".jsonl").open("ab"), path.with_suffix(".attempts").open("ab")
+        self._records = path.with_suffix(".jsonl").open("ab")
         self._hold = path.with_suffix(".hold")
 
     async def put(self, record: Record) -> None:
         line = json.dumps(
             {"topic": record.topic, "key": record.key.decode(), "value": record.value.decode("utf-8", "replace")}
         ).encode()
-        self._write(self._attempts, line)
         while self._hold.exists():  # noqa: ASYNC110 - told from another process
             await asyncio.sleep(0.01)
         self._write(self._records, line)
@@ -54,7 +54,11 @@ async def main(settings: dict, path: Path) -> None:
     await gateway.start()
     await gateway.wait_subscribed()
     path.with_suffix(".ready").touch()
-    await asyncio.Event().wait()
+    told, writing = path.with_suffix(".in_hand"), path.with_suffix(".writing")
+    while True:
+        writing.write_text(f"{metrics.IN_HAND._value.get():.0f}")
+        writing.replace(told)
+        await asyncio.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ class GatewayProcess:
 
     def __init__(self, broker: Broker, folder: Path, name: str):
         self.records_file, self.hold, self.ready = folder / f"{name}.jsonl", folder / f"{name}.hold", folder / f"{name}.ready"
-        self.attempts_file = folder / f"{name}.attempts"
+        self.in_hand_file = folder / f"{name}.in_hand"
         settings = {"port": broker.port, "user": "gateway", "password": broker.users["gateway"], "client_id": "gateway-1"}
         self.command = [sys.executable, "-m", "tests.contract.devices.gateway_process", json.dumps(settings), str(folder / name)]
         self.process: subprocess.Popen[bytes] | None = None
@@ -139,8 +139,9 @@ class GatewayProcess:
         return self.lines(self.records_file)
 
     @property
-    def attempts(self) -> list[dict[str, Any]]:
-        return self.lines(self.attempts_file)
+    def in_hand(self) -> int:
+        """Messages it has taken and not acknowledged."""
+        return int(self.in_hand_file.read_text()) if self.in_hand_file.exists() else 0
 
 
 class ForeignDevice:

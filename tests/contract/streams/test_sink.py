@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from types import NoneType
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
 from configs.files import FrameLimits
+from devices import metrics
 from devices.sink import Record
+from devices.writer import Job, Writer
 from domain.errors import BadInput, Code, Unavailable
 from domain.topics import Topic
 from streams.log import Log
@@ -54,13 +58,7 @@ async def test_of_several_records_each_has_its_own_outcome_and_the_good_ones_are
     async with sink_of(log) as sink:
         outcomes = await sink.put_all([*good[:25], large, *good[25:]])
     assert [type(outcome) for outcome in outcomes] == [*[NoneType] * 25, BadInput, *[NoneType] * 25]
-    consumer = AIOKafkaConsumer("observations", bootstrap_servers=f"127.0.0.1:{log.port}", auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        async with asyncio.timeout(20):
-            assert [(await consumer.getone()).value for _ in good] == [record.value for record in good]
-    finally:
-        await consumer.stop()
+    assert [record.value for record in await told(log, len(good))] == [record.value for record in good]
 
 
 async def test_while_the_log_is_away_every_record_of_several_is_given_back(tmp_path):
@@ -75,6 +73,106 @@ async def test_while_the_log_is_away_every_record_of_several_is_given_back(tmp_p
         assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
     finally:
         await sink.__aexit__(None, None, None)
+
+
+async def told(log, count, *, within_s=20):
+    """The first ``count`` facts that the log has, in the order of each partition."""
+    consumer = AIOKafkaConsumer("observations", bootstrap_servers=f"127.0.0.1:{log.port}", auto_offset_reset="earliest")
+    await consumer.start()
+    found = []
+    try:
+        async with asyncio.timeout(within_s):
+            while len(found) < count:
+                found.append(await consumer.getone())
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def test_several_records_lie_where_single_ones_of_their_key_lie_and_large_ones_go_in_parts(log):
+    keys = [b"merchant-%d" % number for number in range(12)]
+    large = bytes(100 * 1024)  # three fill a batch
+    records = [Record(topic=Topic.OBSERVATIONS.value, key=key, value=large + b"%d" % part) for part in range(3) for key in keys]
+    async with sink_of(log) as sink:
+        assert await sink.put_all(records) == [None] * len(records)
+        for key in keys:
+            await sink.put(Record(topic=Topic.OBSERVATIONS.value, key=key, value=large + b"3"))
+    found = await told(log, 4 * len(keys))
+    for key in keys:
+        own = [record for record in found if record.key == key]
+        assert [record.value[len(large) :] for record in own] == [b"0", b"1", b"2", b"3"]
+        assert len({record.partition for record in own}) == 1
+
+
+async def test_a_merchants_facts_keep_their_order_over_a_log_that_is_away_for_longer_than_the_patience(tmp_path):
+    """The way out of the gateway over its real sink: what timed out is tried again, and what came later waits behind it."""
+    async with AsyncExitStack() as served:
+        log = await served.enter_async_context(Log(tmp_path / "log"))
+        await ensure_topics(log.address)
+        sink = sink_of(log, patience_s=PATIENCE_S / 2)
+        await sink.__aenter__()
+        outlet = Outlet(sink)
+        await outlet.until(20)
+    away = outlet.written
+    await outlet.until_retried()
+    async with Log(tmp_path / "log", port=log.port) as again:
+        await outlet.until(away + 100)
+        await outlet.close()
+        await sink.__aexit__(None, None, None)
+        facts = {}
+        for record in await told(again, outlet.written):
+            facts.setdefault(record.key, {}).setdefault(int(record.value))
+    for key, numbers in facts.items():
+        assert list(numbers) == sorted(numbers), f"facts of {key!r} were overtaken"
+
+
+class Outlet:
+    """Writes numbered facts of three merchants, every few milliseconds some, through the gateway's writer."""
+
+    def __init__(self, sink):
+        self.written = self._number = 0
+        self._tasks = set()
+        self._retries = metrics.PUT_RETRIES._value.get()
+        self._writer = Writer(sink, begin=self._begin, written=self._done, bury=lambda _job, _error: None)
+        self._begin(self._tell())
+
+    async def until_retried(self):
+        """The sink has lost patience, and again after that."""
+        async with asyncio.timeout(30):
+            while metrics.PUT_RETRIES._value.get() < self._retries + 3:  # noqa: ASYNC110 - the writer knows no listener
+                await asyncio.sleep(0.01)
+
+    def _begin(self, work):
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _done(self, jobs):
+        self.written += len(jobs)
+
+    async def _tell(self):
+        self._open = True
+        while self._open:
+            if self._number - self.written < 60:
+                self._writer.write([self._job() for _ in range(3)])
+            await asyncio.sleep(0.005)
+
+    def _job(self):
+        self._number += 1
+        key, value = b"merchant-%d" % (self._number % 3), b"%d" % self._number
+        records = (Record(topic=Topic.OBSERVATIONS.value, key=key, value=value),)
+        return Job(None, None, datetime(2026, 11, 20, tzinfo=UTC), 0.0, "scale.weigh", "scl", records=records)
+
+    async def until(self, count):
+        async with asyncio.timeout(30):
+            while self.written < count:  # noqa: ASYNC110 - the writer knows no listener
+                await asyncio.sleep(0.01)
+
+    async def close(self):
+        self._open = False
+        async with asyncio.timeout(30):
+            while self._tasks:
+                await asyncio.wait(self._tasks)
 
 
 async def test_the_largest_frame_a_site_may_allow_is_taken(log):
