@@ -2,7 +2,7 @@
 
 The system only ever proposes: what it does here by itself is proposing and taking proposals back. Final and reversed are people's
 words, and each of them stands in the audit trail. Locks are taken in one order: the warning, its merchant's ledger, the entries;
-whoever holds a ledger only looks at warnings.
+whoever holds a ledger only looks at warnings. Several ledgers are taken in the order of their merchants.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _self_reported(uow: UnitOfWork, warning: Warning) -> bool:
     """
     if warning.camera is not None:
         return False
-    batch = uow.batches.get(warning.uscc, warning.subject)
+    batch = uow.batches.look(warning.uscc, warning.subject)  # whoever judges lots holds them before their warnings
     if batch is None or batch.state not in SEGREGATED:
         return False
     return batch.event_time <= batch.expires_at + SELF_REPORT_WITHIN and batch.event_time < warning.raised_at

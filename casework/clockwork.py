@@ -27,7 +27,7 @@ from domain.findings import Finding
 from domain.parties import SYSTEM
 from domain.records import SEGREGATED, Batch
 from domain.warnings import Warning
-from store.ports import UnitOfWork
+from store.ports import Crossed, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
@@ -136,8 +136,17 @@ def sweep_warnings(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> Sw
     found = shelf.choose(lambda most: work.uow.warnings.due(now, limit=most), own_id, now, limit=limit)
     work.expect(warning.uscc for warning in found)
     work.tray.evidence.expect(warning.id for warning in found)
+    _hold_ledgers(work, found, now)
     events, failed = _each(work, shelf, found, lambda warning: pass_due(work, warning, now), name=own_id, now=now)
     return SweepReport(events=events, warnings=len(found), failed=failed, more=len(found) == limit)
+
+
+def _hold_ledgers(work: Work, found: Sequence[Warning], now: datetime) -> None:
+    """Take the ledgers of those that will be charged, in one order: two sweeps that took them as they came would cross."""
+    rules = work.desk.rules
+    flagged = (deadlines.flag(warning, deadlines.due(warning, rules, now), rules) for warning in found)
+    for uscc in sorted({warning.uscc for warning in flagged if deadlines.charge_due(warning, now)}):
+        work.uow.lock(f"ledger:{uscc}")
 
 
 def sweep_reviews(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
@@ -188,8 +197,8 @@ def _each(
             try:
                 with work.uow.savepoint():
                     done = effect(item)
-            except Unavailable:
-                raise
+            except (Unavailable, Crossed):
+                raise  # nothing is wrong with the item: all of it is done again, at once
             except Exception as error:  # whatever is wrong with one merchant's item, the others' deadlines pass all the same
                 failed += 1
                 work.tray.forget()

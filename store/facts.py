@@ -42,6 +42,7 @@ _EXPIRED = (
     .order_by(tables.batches.c.judge_at, tables.batches.c.uscc, tables.batches.c.lot)
     .limit(bindparam("limit"))
 )
+_EXPIRED_LOCKED = _EXPIRED.with_for_update(skip_locked=True)
 _BATCHES = select(*_BATCH.columns).where(tables.batches.c.uscc == bindparam("uscc")).order_by(tables.batches.c.lot)
 
 _WEIGHING = Rows(Weighing, tables.weighings)
@@ -106,10 +107,15 @@ class SqlBatches:
         self._pen = pen
         self._get = _GET_BATCH_LOCKED if locking else _GET_BATCH
         self._get_all = _GET_BATCHES_LOCKED if locking else _GET_BATCHES
+        self._expired = _EXPIRED_LOCKED if locking else _EXPIRED
 
     def get(self, uscc: str, lot: str) -> Batch | None:
         """The batch, if known; locked until the end of a write transaction, because a move reads what remains first."""
         return _BATCH.maybe(self._pen.execute(self._get, {"uscc": uscc, "lot": lot}).first())
+
+    def look(self, uscc: str, lot: str) -> Batch | None:
+        """The batch, if known; not locked."""
+        return _BATCH.maybe(self._pen.execute(_GET_BATCH, {"uscc": uscc, "lot": lot}).first())
 
     def get_all(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Batch]:
         """The same for several, by merchant and lot, locked in that order; those that are unknown are left out."""
@@ -129,8 +135,8 @@ class SqlBatches:
             self._pen.execute(_PUT_BATCH.on(self._pen), values)
 
     def expired(self, now: datetime, *, limit: int) -> Sequence[Batch]:
-        """Batches past their expiry whose expiry nobody has judged, soonest expired first."""
-        return _BATCH.all(self._pen.execute(_EXPIRED, {"now": now, "limit": limit}))
+        """Batches past their expiry whose expiry nobody has judged, soonest expired first; to write, those nobody else holds."""
+        return _BATCH.all(self._pen.execute(self._expired, {"now": now, "limit": limit}))
 
     def list(self, uscc: str) -> Sequence[Batch]:
         """All of one merchant, by lot."""

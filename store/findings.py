@@ -36,6 +36,7 @@ _REVIEWS_DUE = (
     .order_by(_F.review_due_at, _F.id)
     .limit(bindparam("limit"))
 )
+_REVIEWS_DUE_LOCKED = _REVIEWS_DUE.with_for_update(skip_locked=True)
 
 
 class SqlFindings:
@@ -44,6 +45,7 @@ class SqlFindings:
     def __init__(self, pen: Pen, *, locking: bool) -> None:
         self._pen = pen
         self._get = _GET_LOCKED if locking else _GET
+        self._due = _REVIEWS_DUE_LOCKED if locking else _REVIEWS_DUE
 
     def get(self, finding_id: str) -> tuple[Finding, FindingState] | None:
         """The finding and its state; locked until the end of a write transaction, so that two reviews cannot both count."""
@@ -90,8 +92,8 @@ class SqlFindings:
         self._update(finding_id, _clock(review))
 
     def reviews_due(self, now: datetime, *, limit: int) -> Sequence[Finding]:
-        """Findings in review whose clock has something due, longest due first."""
-        return _FINDING.all(self._pen.execute(_REVIEWS_DUE, {"now": now, "limit": limit}))
+        """Findings in review whose clock has something due, longest due first; to write, those nobody else holds, locked."""
+        return _FINDING.all(self._pen.execute(self._due, {"now": now, "limit": limit}))
 
     def _update(self, finding_id: str, values: dict[str, object]) -> None:
         done = self._pen.execute(_SET_STATE.values(**values), {"finding_id": finding_id})

@@ -138,6 +138,9 @@ class Batches(Protocol):
     """Lots and what remains of them."""
 
     def get(self, uscc: str, lot: str) -> Batch | None: ...
+    def look(self, uscc: str, lot: str) -> Batch | None:
+        """The same without locking it, for whoever only reads it."""
+
     def get_all(self, lots: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Batch]:
         """The same for several, by merchant and lot; those that are unknown are left out."""
 
@@ -145,7 +148,8 @@ class Batches(Protocol):
     def expired(self, now: datetime, *, limit: int) -> Sequence[Batch]:
         """Batches past their expiry whose expiry nobody has judged, soonest expired first.
 
-        That is: ``expires_at <= now``, stock left, not segregated, ``expiry_judged_at`` None.
+        That is: ``expires_at <= now``, stock left, not segregated, ``expiry_judged_at`` None. Inside ``writing()`` those that
+        another transaction holds are left out, and the others are locked.
         """
 
     def list(self, uscc: str) -> Sequence[Batch]: ...
@@ -197,7 +201,7 @@ class Findings(Protocol):
 
     def set_review(self, finding_id: str, review: Review) -> None: ...
     def reviews_due(self, now: datetime, *, limit: int) -> Sequence[Finding]:
-        """Findings in review whose clock has something due, longest due first. Served by an index."""
+        """Findings in review whose clock has something due, longest due first. Served by an index; locked as batches are."""
 
     def in_state(
         self, state: FindingState, *, uscc: str | None = None, region: str | None = None, limit: int = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -22,7 +23,7 @@ from domain.parties import SYSTEM
 from domain.records import BatchState
 from domain.warnings import State
 from store.ports import AuditStep
-from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, SUPERVISOR, USCC, Scene, photo
+from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, OTHER, SUPERVISOR, USCC, Scene, photo
 
 T = TypeVar("T")
 
@@ -157,11 +158,36 @@ def test_a_batch_set_aside_while_the_sweep_looks_at_it_stays_set_aside(scene: Sc
             uow.batches.put(replace(batch, state=BatchState.QUARANTINED, event_time=scene.now))
             sweeping = pool.submit(scene.another_office().sweep, scene.now)
             wait([sweeping], timeout=0.5)
-            assert not sweeping.done(), "it waits for the one that holds the batch"
             uow.commit()
-        assert sweeping.result(20).events == ()
+        assert sweeping.result(20).events == (), "it waits for the one that holds the batch, or leaves it to a later sweep"
+    assert scene.office.sweep(scene.now).events == ()
     assert scene.batch_of("L1").state is BatchState.QUARANTINED
     assert scene.warnings() == []
+
+
+def test_two_workers_that_sweep_the_same_due_items_do_each_once_and_never_cross(scene: Scene) -> None:
+    """Warnings of two merchants fall due by turns, so that two sweeps charge both; lots expire at the same time."""
+    due = [
+        scene.raised(uscc=uscc, subject=f"cam-0a1b2c3d/{uscc}-{number}", zone=f"z{number}", at=scene.now)
+        for number in range(12)
+        for uscc in ((USCC, OTHER) if number % 2 else (OTHER, USCC))
+    ]
+    for warning in due:
+        scene.office.delivered(warning.id, scene.now)
+    scene.later(hours=25)
+    for number in range(12):
+        scene.office.take_observation(scene.batch(f"L{number}"), scene.now)
+    scene.later(hours=2)
+    reports = _offices(scene, 2, lambda office: [office.sweep(scene.now, limit=2) for _ in range(24)])
+    assert not any(isinstance(report, KitchenError) for report in reports), reports
+    swept = [report for several in reports if isinstance(several, list) for report in several]
+    assert [report.failed for report in swept] == [0] * len(swept)
+    told = Counter(event.name for report in swept for event in report.events)
+    assert (told[EventName.WARNING_RAISED], told[EventName.CLOSURE_OVERDUE], told[EventName.RECTIFY_OVERDUE]) == (12, 24, 24)
+    assert told[EventName.DEDUCTION_PROPOSED] == 24
+    assert scene.office.audit_deadlines(scene.now) == 0
+    with scene.store.reading() as uow:
+        uow.audit.verify()
 
 
 def test_a_command_given_while_the_product_changes_the_warning_waits_and_is_carried_out(scene: Scene) -> None:
