@@ -112,11 +112,6 @@ async def test_a_commit_is_deleted_once_nobody_is_subscribed(log_address: str, t
     part = TopicPartition(topic, 0)
     reader = AIOKafkaConsumer(topic, bootstrap_servers=log_address, group_id=group, enable_auto_commit=False)
     async with RawClient(log_address) as client:
-
-        async def is_unknown() -> bool:  # Apache Kafka says NOT_COORDINATOR until its own topic of offsets is there
-            return (await client.call(forget(group, topic))).error_code is ErrorCode.group_id_not_found
-
-        await eventually(is_unknown, within_s=WITHIN_S, what="the group is unknown")
         async with reader, admin_of(log_address) as admin:
 
             async def has_joined() -> bool:
@@ -124,6 +119,8 @@ async def test_a_commit_is_deleted_once_nobody_is_subscribed(log_address: str, t
 
             await eventually(has_joined, within_s=WITHIN_S, what="it has joined")
             await reader.commit({part: 0})
+            nobody = await client.call(forget(f"{group}-of-nobody", topic))
+            assert nobody.error_code is ErrorCode.group_id_not_found
             answer = await client.call(forget(group, topic))
             assert answer.topics[0].partitions[0].error_code is ErrorCode.group_subscribed_to_topic
             assert part in await admin.list_consumer_group_offsets(group)
