@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import configs
@@ -13,6 +13,7 @@ from casework.office import Office
 from cli.worker import Setting
 from configs.secrets import Secrets, read_secrets
 from configs.values import Configuration
+from domain.errors import Unavailable
 from store import open_media, open_store
 from store.ports import Media, Store
 from streams.address import bootstrap_servers
@@ -55,8 +56,9 @@ async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
     )
     try:
         await asyncio.to_thread(store.migrate)
-        await ensure_topics(bootstrap)
-        async with KafkaSink(bootstrap, client_id=client_id) as sink:
+        with suppress(Unavailable):  # the log may come later: pages, deadlines and notices do not wait for it
+            await ensure_topics(bootstrap, attempts=1)
+        async with KafkaSink(bootstrap, client_id=client_id, waits=True) as sink:
             yield Wiring(
                 configuration=configuration,
                 secrets=secrets,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -29,12 +30,14 @@ from streams.codecs import decode, read_headers
 from streams.drain import Worker
 from streams.guard import Guard
 from streams.sink import KafkaSink
+from streams.topics import ensure_topics
 from streams.worker import add_agent, faust_app, running
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 WITHIN_S = 0.02
+LOOK_AGAIN_S = 0.5
 TOPICS = [Topic.OBSERVATIONS.value, Topic.FINDINGS.value, Topic.DEAD_LETTERS.value]
 
 
@@ -224,7 +227,7 @@ async def run(
     clock: Callable[[], datetime],
     stop: asyncio.Event,
 ) -> None:
-    """Be the casework worker until ``stop`` is set.
+    """Be the casework worker until ``stop`` is set. While the log is away, deadlines pass and notices go out all the same.
 
     Args:
         kafka_url: the log.
@@ -236,12 +239,32 @@ async def run(
     """
     wake = asyncio.Event()
     app = faust_app("casework", kafka_url, data)
-    async with KafkaSink(bootstrap_servers(kafka_url), client_id="casework") as sink:
+    async with KafkaSink(bootstrap_servers(kafka_url), client_id="casework", waits=True) as sink:
         add_agents(app, Intake(office, Guard(sink, clock), clock, wake.set))
         async with asyncio.TaskGroup() as tasks:
             # deadlines and the outbox are asked of SQL: after a kill the place in the group may be half a minute away
             chores = [tasks.create_task(sweep_for_ever(office, clock, wake.set)), tasks.create_task(relay(wake))]
-            async with running(app, kafka_url, TOPICS):
-                await stop.wait()
-                for chore in chores:
-                    chore.cancel()
+            if await _there(bootstrap_servers(kafka_url), stop):
+                async with running(app, kafka_url, TOPICS):
+                    await stop.wait()
+                    _cancel(chores)
+            _cancel(chores)
+
+
+async def _there(bootstrap: str, stop: asyncio.Event) -> bool:
+    """Wait until the log is there with its topics; False if told to stop before."""
+    while not stop.is_set():
+        try:
+            await ensure_topics(bootstrap, attempts=1)
+        except Unavailable as error:
+            log.warning("worker.waits", worker="casework", error=str(error))
+        else:
+            return True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_AGAIN_S)
+    return False
+
+
+def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
+    for chore in chores:
+        chore.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Self
 
 import structlog
@@ -17,21 +18,43 @@ from streams.topics import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
+_PAUSE_S = 0.5
+
 
 class KafkaSink:
     """Writes records; ``put`` returns after Kafka's ack.
 
     Use as ``async with KafkaSink(bootstrap, client_id="gateway") as sink``. ``patience_s``: how long one request may take; a
-    record that has no ack after twice that is given back as not taken, though the log may have it.
+    record that has no ack after twice that is given back as not taken, though the log may have it. ``waits``: a log that is away
+    at first is no error; until it is there everything is ``Unavailable``.
     """
 
-    def __init__(self, bootstrap: str, *, client_id: str, linger_ms: int = 5, patience_s: float = 15.0) -> None:
+    def __init__(
+        self, bootstrap: str, *, client_id: str, linger_ms: int = 5, patience_s: float = 15.0, waits: bool = False
+    ) -> None:
         self._bootstrap, self._client_id, self._linger_ms = bootstrap, client_id, linger_ms
-        self._patience_s = patience_s
+        self._patience_s, self._waits = patience_s, waits
         self._producer: AIOKafkaProducer | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._producer = AIOKafkaProducer(
+        try:
+            self._producer = await self._started()
+        except Unavailable as error:
+            if not self._waits:
+                raise
+            log.warning("sink.waits", client=self._client_id, error=str(error))
+            self._opening = asyncio.create_task(self._open_later())
+        return self
+
+    async def _open_later(self) -> None:
+        while self._producer is None:
+            await asyncio.sleep(_PAUSE_S)
+            with suppress(Unavailable):
+                self._producer = await self._started()
+
+    async def _started(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
             **reaching(self._bootstrap),
             client_id=self._client_id,
             acks="all",
@@ -42,13 +65,19 @@ class KafkaSink:
             request_timeout_ms=round(self._patience_s * 1000),
         )
         try:
-            await self._producer.start()
+            await producer.start()
         except KafkaError as error:
-            await self._producer.stop()
+            await producer.stop()
             raise Unavailable(f"the stream log at {self._bootstrap} cannot be reached: {error}") from error
-        return self
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
 
     async def __aexit__(self, *_: object) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         if self._producer is not None:
             await self._producer.stop()
 
