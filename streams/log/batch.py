@@ -83,12 +83,17 @@ def whole(buffer: Buffer, position: int, end: int) -> BatchHeader | None:
     if end - position < HEADER_BYTES:
         return None
     header = read_header(buffer, position)
-    if header.magic != 2 or header.length < HEADER_BYTES - _PREFIX_BYTES or position + header.size > end:
-        return None
+    return header if _holds(header, buffer, position, end) else None
+
+
+def _holds(header: BatchHeader, buffer: Buffer, position: int, end: int) -> bool:
+    """Whether the batch of a header is complete and its checksum right."""
+    if header.magic != 2 or header.length < HEADER_BYTES - _PREFIX_BYTES or position + header.length + _PREFIX_BYTES > end:
+        return False
     if header.record_count < 1 or header.last_offset_delta < 0 or header.base_offset < 0:
-        return None
+        return False
     with memoryview(buffer) as view, view[position + _CRC_FROM : position + header.size] as covered:
-        return header if crc32c(covered) == header.crc else None
+        return crc32c(covered) == header.crc
 
 
 def received(records: Buffer | None, max_bytes: int) -> BatchHeader:
@@ -113,7 +118,7 @@ def received(records: Buffer | None, max_bytes: int) -> BatchHeader:
         raise Refused(ErrorCode.message_too_large, f"a batch of {len(records)} bytes; the topic takes {max_bytes}")
     if header.size < len(records):
         raise Refused(ErrorCode.invalid_record, "a produce request carries exactly one batch per partition")
-    if whole(records, 0, len(records)) is None:
+    if not _holds(header, records, 0, len(records)):
         raise Refused(ErrorCode.corrupt_message, "the batch is incomplete or its checksum does not hold")
     if header.record_count != header.last_offset_delta + 1:
         raise Refused(ErrorCode.invalid_record, "record count and last offset delta do not agree")

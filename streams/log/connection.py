@@ -113,6 +113,7 @@ class Connection:
         self._request_at: float | None = None
         self._answer_at: float | None = None
         self._unsent = 0
+        self._share = Share(parts.answers)
         self._entered = False
         """Whether the request being read has room."""
 
@@ -189,7 +190,7 @@ class Connection:
                 metrics.received_bytes += length + _LENGTH.size
                 self._request_at, self._entered = None, False
                 self._working += 1
-                task = None if api.key == FETCH else asyncio.create_task(self._answer(request, Share(self._parts.answers)))
+                task = None if api.key == FETCH else asyncio.create_task(self._answer(request))
             except BaseException:
                 requests.leave(held)
                 raise
@@ -223,21 +224,20 @@ class Connection:
 
     async def _write(self) -> None:
         """Send what is owed; returns when the client has failed to show the secret."""
-        share = Share(self._parts.answers)
         while True:
             request, task, held = await self._owed.get()
             try:
                 try:
-                    answer = await (self._answer(request, share) if task is None else task)
+                    answer = await (self._answer(request) if task is None else task)
                 finally:
-                    self._parts.requests.leave(held)
+                    if held:
+                        self._parts.requests.leave(held)
                     if task is not None:
                         task.cancel()
                 if answer is not None:
-                    share.settle(len(answer))
                     await self._send(answer)
             finally:
-                share.leave()
+                self._share.leave()
             self._working -= 1
             self._since = self._parts.clock()
             del request, task, answer  # not held while waiting for the next
@@ -246,21 +246,27 @@ class Connection:
 
     async def _send(self, answer: bytes) -> None:
         """Send an answer whole; while it is not taken the clock of ``overdue`` runs."""
-        for start in range(0, len(answer), _PIECE_BYTES):
-            self._answer_at = self._parts.clock()
-            self._writer.write(answer if len(answer) <= _PIECE_BYTES else memoryview(answer)[start : start + _PIECE_BYTES])
-            self._unsent = self._writer.transport.get_write_buffer_size()
+        transport, size = self._writer.transport, len(answer)
+        self._parts.metrics.sent_bytes += size
+        if size <= _PIECE_BYTES:
+            self._writer.write(answer)
+            if not transport.get_write_buffer_size():
+                return
+        self._share.settle(size)
+        for start in range(0, size, _PIECE_BYTES):
+            if size > _PIECE_BYTES:
+                self._writer.write(memoryview(answer)[start : start + _PIECE_BYTES])
+            self._answer_at, self._unsent = self._parts.clock(), transport.get_write_buffer_size()
             await self._writer.drain()
-        self._parts.metrics.sent_bytes += len(answer)
         self._answer_at = None
 
-    async def _answer(self, request: Request, share: Share) -> bytes | None:
+    async def _answer(self, request: Request) -> bytes | None:
         api, outcome = request.api, "failed"
         try:
             if api.key == API_VERSIONS:
                 content: bytes | None = api_versions_answer(request)
             else:
-                call = Call(request.version, request.client_id, self.peer, share)
+                call = Call(request.version, request.client_id, self.peer, self._share)
                 answer: Entity | None = await self._parts.handlers[api.key](request.take_body(), call)
                 content = None if answer is None else encoded(request, answer)
             outcome = "answered"

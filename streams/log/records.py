@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v11 import request as fetch_request
@@ -163,8 +163,8 @@ class RecordCalls:
         return produce_response.PartitionProduceResponse(
             index=each.index,
             error_code=ErrorCode.none,
-            base_offset=i64(outcome.base_offset),
-            log_start_offset=i64(each.start_offset),
+            base_offset=cast("i64", outcome.base_offset),
+            log_start_offset=cast("i64", each.start_offset),
             record_errors=(),
         )
 

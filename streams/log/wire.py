@@ -17,6 +17,7 @@ from typing import Final, cast
 
 from kio.schema.api_versions.v3 import response as api_versions
 from kio.schema.errors import ErrorCode
+from kio.schema.produce.v8.response import ProduceResponse
 from kio.serial import entity_reader, entity_writer
 from kio.serial.errors import SerialError
 from kio.static.primitive import i16
@@ -25,11 +26,13 @@ from kio.static.protocol import Entity
 from streams.log.apis import API_VERSIONS, APIS, Api
 from streams.log.errors import WireError
 from streams.log.outline import judge, past_tags
+from streams.log.produced import encoded_body
 from streams.log.versions import NO_TIME, reshaped
 
 _FIXED: Final = struct.Struct(">hhi")
 _SHORT: Final = struct.Struct(">h")
 _LENGTH: Final = struct.Struct(">i")
+_HEAD: Final = struct.Struct(">ii")
 _NO_TAGS: Final = b"\0"
 _CANNOT_DECODE = (SerialError, ValueError, KeyError, IndexError, OverflowError, TypeError, struct.error)
 
@@ -103,6 +106,9 @@ def decoded(frame: bytes) -> Request:
 
 def encoded(request: Request, answer: Entity) -> bytes:
     """The answer to a request as a frame with its length, in the version that was asked."""
+    if isinstance(answer, ProduceResponse):
+        body = encoded_body(answer, request.version)
+        return _HEAD.pack(_LENGTH.size + len(body), request.correlation_id) + body
     schema = response_schema(request.api.key, request.version)
     out = io.BytesIO()
     out.write(_LENGTH.pack(0) + _LENGTH.pack(request.correlation_id))

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kio.schema.errors import ErrorCode
 from kio.schema.metadata.v0.request import MetadataRequest as OldMetadataRequest
+from kio.schema.produce.v8.response import PartitionProduceResponse, ProduceResponse, TopicProduceResponse
+from kio.schema.types import TopicName
 from kio.serial import entity_reader, entity_writer
+from kio.static.primitive import i32, i64
 
 from streams.log.errors import WireError
-from streams.log.versions import reshaped
+from streams.log.versions import NO_TIME, reshaped
 from streams.log.wire import APIS, Request, api_versions_answer, decoded, encoded, request_schema, response_schema
 
 EVERY_VERSION = [
@@ -46,6 +50,33 @@ def test_a_request_of_every_version_arrives_as_the_newest(key: int, version: int
     newest = version if APIS[key].as_asked else APIS[key].newest
     assert isinstance(request.body, request_schema(key, newest))
     assert (request.version, request.correlation_id, request.client_id) == (version, 42, "me")
+
+
+PARTITIONS = st.builds(
+    PartitionProduceResponse,
+    index=st.integers(0, 2**31 - 1).map(i32),
+    error_code=st.sampled_from(ErrorCode),
+    base_offset=st.integers(-1, 2**63 - 1).map(i64),
+    log_append_time=st.none(),
+    log_start_offset=st.integers(-1, 2**63 - 1).map(i64),
+    record_errors=st.just(()),
+    error_message=st.none() | st.text(max_size=20),
+)
+TOPICS = st.builds(
+    TopicProduceResponse,
+    name=st.text(max_size=10).map(TopicName),
+    partition_responses=st.lists(PARTITIONS, max_size=3).map(tuple),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(topics=st.lists(TOPICS, max_size=3), version=st.integers(APIS[0].oldest, APIS[0].newest))
+def test_the_produce_answer_written_by_hand_is_what_the_general_writer_writes(
+    topics: list[TopicProduceResponse], version: int
+) -> None:
+    answer = ProduceResponse(responses=tuple(topics), throttle_time=NO_TIME)
+    general = written(reshaped(answer, response_schema(0, version)))
+    assert encoded(Request(APIS[0], version, 42, "me", None), answer)[8:] == general
 
 
 @pytest.mark.parametrize(("key", "version"), EVERY_VERSION, ids=IDS)
