@@ -18,6 +18,7 @@ from alerts.routing import Route
 from casework import charging, clockwork, facts, handling, intake, letters, registration
 from casework.charging import Decision, Ruling
 from casework.clockwork import Shelf, SweepReport
+from casework.consequences import proposals
 from casework.consequences.bureau import Bureau
 from casework.consequences.terms import Terms
 from casework.desk import Desk, Work, new_id
@@ -294,7 +295,12 @@ class Office:
         return self._once(lambda work: handling.order(work, warning_id, command, actor, now, reason=reason, until=until))
 
     def _decide(self, deduction_id: str, actor: Actor, now: datetime, decision: Decision) -> Ruling:
-        return self._once(lambda work: charging.decide(work, deduction_id, actor, now, decision))
+        def effect(work: Work) -> Ruling:
+            ruling = charging.decide(work, deduction_id, actor, now, decision)
+            proposals.follow(work, ruling.deduction.uscc, now)
+            return ruling
+
+        return self._once(effect)
 
     def _once(self, effect: Callable[[Work], T]) -> T:
         """One transaction; a Conflict is the caller's to know, except one that a deadlock was ended with."""

@@ -83,7 +83,7 @@ STATES: dict[Book, tuple[str, ...]] = {
     Book.TRAININGS: ("planned", "held", "cancelled"),
     Book.ATTENDANCES: ("invited", "attended", "absent", "excused"),
     Book.DOCUMENTS: ("in_force", "superseded"),
-    Book.REMINDERS: ("sent",),
+    Book.REMINDERS: ("watched", "passed"),
 }
 
 _DECIDED = "decided_by IS NOT NULL AND decided_by <> 'system'"

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from casework import metrics
-from casework.consequences import catalogue
+from casework.consequences import catalogue, documents, weekly
 from casework.consequences.filing import Filed, seen_by
 from casework.consequences.machine import Machine, Order, carry_out, find
 from casework.consequences.terms import Terms
@@ -72,6 +72,7 @@ class Bureau:
 
     def __init__(self, store: Store, desk: Desk) -> None:
         self._store, self._desk = store, desk
+        self._week = ""
 
     @property
     def terms(self) -> Terms:
@@ -130,6 +131,7 @@ class Bureau:
         """Let the clocks of the registers do what has fallen due."""
         if self._desk.terms is None:
             return Swept()
+        self._begin_week(now)
         with self._store.reading() as uow:
             dues = set(uow.registers.dues(now))
         done = failed = 0
@@ -140,6 +142,16 @@ class Bureau:
             swept = self.do(lambda work, machine=machine: _sweep(work, machine, shelf, now, limit))  # type: ignore[misc]
             done, failed, more = done + swept.done, failed + swept.failed, more or swept.more
         return Swept(done=done, failed=failed, more=more)
+
+    def _begin_week(self, now: datetime) -> None:
+        """Keep the documents in force and plan the week's evaluations: once a week in each process, and once in all."""
+        week = weekly.week_of(now)
+        if self._week == week:
+            return
+        adopted = self.do(lambda work: documents.adopt(work, now))
+        planned = self.do(lambda work: weekly.plan_week(work, now))
+        log.info("bureau.week_begun", week=week, documents=adopted, evaluations=planned)
+        self._week = week
 
     def _transact(self, effect: Callable[[Work], T]) -> T:
         with self._store.writing() as uow:

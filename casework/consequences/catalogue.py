@@ -6,19 +6,43 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from casework.consequences import draws, listings, pushes, records, rolls, tasks
+from casework.consequences import (
+    commitments,
+    declarations,
+    documents,
+    draws,
+    entitlements,
+    listings,
+    penalties,
+    proposals,
+    pushes,
+    records,
+    repairs,
+    rolls,
+    tasks,
+    training,
+    vouchers,
+    watching,
+)
 from casework.consequences.machine import Machine
 
-MACHINES: Mapping[str, Machine[Any]] = MappingProxyType(
-    {
-        machine.name: machine
-        for machine in (
-            tasks.MACHINE,
-            draws.MACHINE,
-            rolls.MACHINE,
-            listings.MACHINE,
-            pushes.MACHINE,
-            records.MACHINE,
-        )
-    }
+_ALL: tuple[Machine[Any], ...] = (
+    tasks.MACHINE,
+    draws.MACHINE,
+    rolls.MACHINE,
+    listings.MACHINE,
+    pushes.MACHINE,
+    records.MACHINE,
+    penalties.MACHINE,
+    repairs.MACHINE,
+    commitments.MACHINE,
+    declarations.MACHINE,
+    proposals.MACHINE,
+    vouchers.MACHINE,
+    entitlements.MACHINE,
+    training.MACHINE,
+    training.ATTENDANCE,
+    documents.MACHINE,
+    watching.MACHINE,
 )
+MACHINES: Mapping[str, Machine[Any]] = MappingProxyType({machine.name: machine for machine in _ALL})

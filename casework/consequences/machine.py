@@ -211,7 +211,8 @@ def carry_out(work: Work, machine: Machine[C], case_id: str, command: str, order
     handler = machine.handlers.get(command)
     if handler is None:
         raise NotFound(f"no command {command[:40]!r} for a {machine.life.entity}")
-    return keep(work, machine, filed, handler(work, filed, order), order)
+    keep(work, machine, filed, handler(work, filed, order), order)
+    return find(work, machine, case_id, order.actor)
 
 
 def keep(work: Work, machine: Machine[C], before: Filed[C], step: Step[C], order: Order) -> Filed[C]:

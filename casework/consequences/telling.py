@@ -15,8 +15,9 @@ from casework.consequences.filing import Filed
 from casework.desk import Work
 from casework.words import N_, fill
 from domain.events import Delivery, Event, EventName, Lane
-from domain.parties import Merchant, User
+from domain.parties import SYSTEM, Merchant, User
 from domain.time import format_instant
+from store.ports import AuditStep
 
 TASK_ASSIGNED = N_("检查任务已派给您")
 TASK_LATE = N_("检查任务已逾期")
@@ -135,3 +136,20 @@ def _message(
     data = {"state": filed.case.state.value}
     event = Event(name=name, entity_id=filed.case.id, uscc=merchant.uscc, region=merchant.region, at=now, data=data)
     return _Message(work=work, filed=filed, event=event, merchant=merchant, what=what, link=link, params=params)
+
+
+def remind(work: Work, filed: Filed[Any], what: str, now: datetime, *, link: str, **params: str) -> None:
+    """Remind the merchant of what will cost them points before it does, and write it down (R-05a)."""
+    tell_merchant(work, filed, what, now, link=link, name=EventName.CREDIT_REMINDER, **params)
+    work.uow.audit.append(
+        AuditStep(
+            entity="reminder",
+            entity_id=filed.case.id,
+            from_state="",
+            to_state="sent",
+            at=now,
+            actor=SYSTEM.id,
+            actor_role=SYSTEM.role.value,
+            reason=what % params if params else what,
+        )
+    )

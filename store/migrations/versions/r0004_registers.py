@@ -140,7 +140,7 @@ STATES = {
         "in_force",
         "superseded",
     ),
-    "reminders": ("sent",),
+    "reminders": ("watched", "passed"),
 }
 _PERSON = "(decided_by IS NOT NULL AND decided_by <> 'system')"
 DECISIONS = {

@@ -21,7 +21,9 @@ SECOND_INSPECTOR = Actor(id="u-colleague", role=Role.INSPECTOR, region="330211")
 TOMORROW = timedelta(days=1)
 
 
-def street(scene: Scene, counts: Mapping[str, int], scheme: str = "zhenhai") -> dict[str, str]:
+def street(
+    scene: Scene, counts: Mapping[str, int], scheme: str = "zhenhai", form: BusinessForm = BusinessForm.CATERING
+) -> dict[str, str]:
     """Register merchants, so many of each grade; merchant → grade."""
     graded = {f"{grade[:2].upper()}{number:04d}": grade for grade, count in counts.items() for number in range(count)}
     with scene.store.writing() as uow:
@@ -31,7 +33,7 @@ def street(scene: Scene, counts: Mapping[str, int], scheme: str = "zhenhai") -> 
                     uscc=uscc,
                     name=f"店{uscc}",
                     region="330211",
-                    business_form=BusinessForm.CATERING,
+                    business_form=form,
                     scheme=scheme,
                     site="1902",
                 )
