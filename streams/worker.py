@@ -30,6 +30,7 @@ LOOP_PATIENCE_S = 60.0
 PROGRESS_PATIENCE_S = 120.0
 SESSION_S = 12.0
 """After so long without a heartbeat a worker counts as dead; heartbeats have a thread of their own."""
+METADATA_AGE_MS = 3000
 GRACE_S = 1.2
 """Less than the process manager's own grace (``cli/processes.py``), after which it kills."""
 
@@ -60,6 +61,8 @@ def faust_app(name: str, kafka_url: str, data: Path, **settings: Any) -> Worker:
         "producer_max_request_size": MAX_MESSAGE_BYTES,
         "consumer_max_fetch_size": MAX_MESSAGE_BYTES,
         "consumer_auto_offset_reset": "earliest",
+        # a log that has just started may not name a topic yet: then nobody is given its partitions until the next look
+        "consumer_metadata_max_age_ms": METADATA_AGE_MS,
         "broker_commit_interval": 0.5,
         "broker_session_timeout": SESSION_S,
         "broker_heartbeat_interval": 1.0,
