@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -55,7 +56,7 @@ class Board:
         if self._live is not None:
             self._live.start()
         else:
-            self._console.print(self._heading.title, highlight=False, soft_wrap=True, markup=False)
+            self._say(self._heading.title)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -73,17 +74,15 @@ class Board:
             self._told[process.program.name] = (process.state, process.restarts)
             pid = f" pid {process.pid}" if process.pid else ""
             again = f", restarts {process.restarts}" if process.restarts else ""
-            self._console.print(
-                f"{process.program.name}: {process.state.value}{pid}{again}", highlight=False, soft_wrap=True, markup=False
-            )
+            self._say(f"{process.program.name}: {process.state.value}{pid}{again}")
         self.refresh()
 
     def ready(self) -> None:
         """Say that everything is up."""
         if self._live is None:
             for line in _sign_in_lines(self._heading):
-                self._console.print(line, highlight=False, soft_wrap=True, markup=False)
-            self._console.print(f"READY {self._heading.page}", highlight=False, soft_wrap=True, markup=False)
+                self._say(line)
+            self._say(f"READY {self._heading.page}")
 
     def counts(self, open_warnings: dict[str, int]) -> None:
         """Show how many warnings are open, by level."""
@@ -91,13 +90,17 @@ class Board:
             self._open = open_warnings
             if self._live is None and open_warnings:
                 told = ", ".join(f"{count} {level}" for level, count in sorted(open_warnings.items()))
-                self._console.print(f"open warnings: {told}", highlight=False, soft_wrap=True, markup=False)
+                self._say(f"open warnings: {told}")
             self.refresh()
 
     def refresh(self) -> None:
         """Draw again."""
         if self._live is not None:
             self._live.update(self._picture(), refresh=True)
+
+    def _say(self, line: str) -> None:
+        with suppress(OSError):  # a full disk behind the output does not end the run
+            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _picture(self) -> RenderableType:
         table = Table(expand=False, pad_edge=False)

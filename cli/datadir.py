@@ -66,6 +66,17 @@ class DataDirectory:
                 f"the data directory cannot be written: {error}", key="--data", hint="choose another with --data"
             ) from None
 
+    def held(self) -> bool:
+        """Whether a process holds the directory now; unlike the files of a run, that does not outlive a kill."""
+        try:
+            with (self.run / "lock").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for this process; the lock goes with the process, however it ends.

@@ -90,11 +90,10 @@ def _report(data: DataDirectory, config: Path, port: int, mqtt_port: int) -> Ite
     yield Line("chromium (tests only)", Verdict.NOTE, chromium or "not installed")
     yield _writable(data.root)
     yield _configuration(config)
-    running = (data.run / "endpoints.json").exists()
     for number, what in ((port, "web port"), (mqtt_port, "mqtt port")):
         free = port_is_free("127.0.0.1", number)
         yield Line(what, Verdict.OK if free else Verdict.NOTE, f"{number} is {'free' if free else 'in use'}")
-    yield Line("kitchen", Verdict.NOTE, f"{'running' if running else 'not running'} in {data.root}")
+    yield Line("kitchen", Verdict.NOTE, f"{'running' if data.held() else 'not running'} in {data.root}")
     yield from _endpoints(data.root)
 
 

@@ -33,6 +33,7 @@ STEADY_AFTER_S = 30.0
 SHORTEST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
 MAX_LOG_BYTES = 8 * 1024 * 1024
+TEND_EVERY_S = 2.0
 
 
 class State(StrEnum):
@@ -99,6 +100,7 @@ class Processes:
         self._logs, self._table, self._changed = logs, table, changed
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._table_is_old = False
         self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
@@ -108,7 +110,7 @@ class Processes:
             Unavailable: if a process does not come up; the message ends with the last line it wrote.
         """
         self._tasks = [asyncio.create_task(self._keep(process)) for process in self.all.values()]
-        self._tasks.append(asyncio.create_task(self._bound_logs()))
+        self._tasks.append(asyncio.create_task(self._tend_files()))
         everything = asyncio.ensure_future(self._all_ready())
         watched: set[asyncio.Future[Any]] = {everything, self.failure}
         try:
@@ -181,7 +183,11 @@ class Processes:
         """Start the program, see it become ready, wait for its end; returns how long it ran."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        child = process.child = await self._spawn(process.program)
+        try:
+            child = process.child = await self._spawn(process.program)
+        except OSError as error:  # no room for its log, no memory for one more process
+            log.warning("process.not_started", process=process.program.name, error=str(error))
+            return 0.0
         process.pid = child.pid
         self._enter(process, State.STARTING)
         ended = asyncio.create_task(child.wait())
@@ -222,16 +228,31 @@ class Processes:
         while not await program.ready():  # noqa: ASYNC110 - the answer comes from outside, there is nothing to wait on
             await asyncio.sleep(0.1)
 
-    async def _bound_logs(self) -> None:
+    async def _tend_files(self) -> None:
+        """Keep logs short, and write the table that a full disk did not take."""
         while True:
-            await asyncio.sleep(2)
+            await asyncio.sleep(TEND_EVERY_S)
             for process in self.all.values():
-                bound(self._logs / f"{process.program.name}.log")
+                with suppress(OSError):
+                    bound(self._logs / f"{process.program.name}.log")
+            if self._table_is_old:
+                self._write_table()
 
     def _enter(self, process: Process, state: State) -> None:
         process.state = state
-        write_json(self._table, self.rows())
+        self._write_table()
         self._changed(process)
+
+    def _write_table(self) -> None:
+        """Write the table; a disk that does not take it must not end what keeps the processes."""
+        try:
+            write_json(self._table, self.rows())
+        except OSError as error:
+            if not self._table_is_old:
+                log.warning("process.table_not_written", error=str(error))
+            self._table_is_old = True
+        else:
+            self._table_is_old = False
 
     def rows(self) -> list[dict[str, object]]:
         """The process table as JSON values."""

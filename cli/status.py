@@ -19,7 +19,7 @@ def status(data: Path, *, as_json: bool) -> None:
     """
     directory = DataDirectory(data.absolute())
     endpoints = read_json(directory.run / "endpoints.json")
-    if not endpoints or not _held(directory):
+    if not endpoints or not directory.held():
         raise ConfigurationError(f"nothing is running in {directory.root}", hint="start `kitchen up` or `kitchen demo`")
     rows = processes(directory)
     if as_json:
@@ -36,11 +36,3 @@ def processes(directory: DataDirectory) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         return []
     return list(rows)
-
-
-def _held(directory: DataDirectory) -> bool:
-    try:
-        with directory.locked():
-            return False
-    except (ConfigurationError, OSError):
-        return True

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -67,8 +67,9 @@ def work(worker: Coroutine[object, object, None]) -> NoReturn:
     async def to_its_end() -> NoReturn:
         await worker
         logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # a full disk does not keep a worker
+                stream.flush()
         os._exit(0)
 
     asyncio.run(to_its_end())

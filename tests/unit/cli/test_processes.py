@@ -81,6 +81,23 @@ async def test_a_killed_process_comes_back_and_the_table_counts_it(tmp_path: Pat
         assert process.pid != first_pid
 
 
+async def test_a_killed_process_comes_back_though_the_disk_takes_neither_its_log_nor_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TEND_EVERY_S", 0.05)
+    folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    folder.mkdir()
+    async with started(folder, program("one")) as running:
+        one = running.all["one"]
+        assert one.pid is not None
+        folder.rename(elsewhere)
+        os.kill(one.pid, signal.SIGKILL)
+        await until(lambda: one.state is State.RESTARTING and one.restarts >= 2)
+        elsewhere.rename(folder)
+        await until(lambda: one.state is State.READY)
+        await until(lambda: json.loads((folder / "processes.json").read_text())[0]["pid"] == one.pid)
+
+
 async def test_back_off_grows_while_a_process_keeps_dying(tmp_path: Path) -> None:
     times: list[float] = []
 
@@ -199,6 +216,17 @@ def test_a_second_run_on_the_same_data_is_refused_by_name(tmp_path: Path) -> Non
         pass
     with data.locked():
         pass
+
+
+def test_a_directory_is_held_as_long_as_its_process_lives_and_looking_changes_nothing(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "data")
+    assert not directory.held()
+    directory.prepare()
+    assert not directory.held()
+    with directory.locked():
+        assert directory.held()
+        assert (directory.run / "lock").read_text() == str(os.getpid())
+    assert not directory.held()
 
 
 def test_secrets_are_closed_to_others(tmp_path: Path) -> None:
