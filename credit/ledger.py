@@ -153,9 +153,8 @@ def charged(
     leniency = _leniency_of(entry)
     if leniency is Leniency.ALWAYS or (leniency is Leniency.IF_FIRST and not earlier):
         return _reduced(counted, waived=counted.points)
-    if rule.daily_limit is not None and _told_of_day(counted, of_month) >= rule.daily_limit:
-        return _reduced(counted, beyond_daily_limit=counted.points)
-    less = _reduced(counted, incident=min(counted.points, sum((d.points for d in set_off), NOTHING)))
+    within = _reduced(counted, beyond_daily_limit=_beyond_daily_limit(counted, rule, of_month))
+    less = _reduced(within, incident=min(within.points, sum((d.points for d in set_off), NOTHING)))
     under_cap = [*of_month, *(d for d in later if d.month == entry.month)]
     return _reduced(less, capped=max(NOTHING, less.points - _room(rule, scheme, under_cap)))
 
@@ -250,10 +249,25 @@ def _leniency_of(entry: Deduction) -> Leniency:
     return Leniency.ALWAYS if Decimal(entry.components.get("waived", "0")) > 0 else Leniency.NONE
 
 
-def _told_of_day(entry: Deduction, of_month: Sequence[Deduction]) -> int:
-    """How many of the same class, camera and day are counted already (F.2)."""
+def _beyond_daily_limit(entry: Deduction, rule: DeductionRule, of_month: Sequence[Deduction]) -> Decimal:
+    """What is not counted because the gravest of the class, camera and day are counted already (F.2).
+
+    A graver one than they costs the difference: the day comes to the same in whatever order its events are told, and one more
+    never makes it cheaper.
+    """
+    if rule.daily_limit is None:
+        return NOTHING
     place = (entry.violation_code, entry.components.get("camera"), entry.components.get("day"))
-    return sum((d.violation_code, d.components.get("camera"), d.components.get("day")) == place for d in of_month)
+    same_day = [d for d in of_month if (d.violation_code, d.components.get("camera"), d.components.get("day")) == place]
+    gravest = sorted((_full_points(d, rule) for d in same_day), reverse=True)[: rule.daily_limit]
+    return min(entry.points, gravest[-1]) if len(gravest) == rule.daily_limit else NOTHING
+
+
+def _full_points(entry: Deduction, rule: DeductionRule) -> Decimal:
+    """The points of an entry before anything was taken off."""
+    told = entry.components
+    base, repeat = Decimal(told.get("base", f"{rule.base:f}")), Decimal(told.get("repeat", "1"))
+    return (base * repeat + Decimal(told.get("overdue", "0"))).quantize(TENTH, ROUND_HALF_UP)
 
 
 def _room(rule: DeductionRule, scheme: Scheme, of_month: Sequence[Deduction]) -> Decimal:

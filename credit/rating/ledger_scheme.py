@@ -236,7 +236,11 @@ def _parts(each: Charge, rule: DeductionRule, scheme: Scheme) -> list[Text]:
     if told["beyond_daily_limit"]:
         limit = rule.daily_limit
         parts.append(
-            Text("同类同机位当日超过 {0} 次，不再扣分", "more than {0} of the class, camera and day: not counted", (limit,))
+            Text(
+                "同类同机位当日只计最重的 {0} 次，{1} 分不扣",
+                "only the gravest {0} of the class, camera and day count: {1} not deducted",
+                (limit, told["beyond_daily_limit"]),
+            )
         )
     if told["incident"]:
         parts.append(Text("同一事件已扣 {0}", "{0} already charged for the incident", (told["incident"],)))
