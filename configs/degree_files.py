@@ -26,10 +26,11 @@ class DegreeEntry(Strict):
 
     fact: FactKey
     below: tuple[LimitEntry, ...] = ()
+    most: Quantity | None = None
 
     def value(self) -> Degree:
         """The domain value."""
-        return Degree(fact=self.fact, below=tuple((entry.limit, entry.variant) for entry in self.below))
+        return Degree(fact=self.fact, below=tuple((entry.limit, entry.variant) for entry in self.below), most=self.most)
 
 
 class ThresholdEntry(Strict):

@@ -220,6 +220,12 @@ class AlsoEntry(Strict):
 
     rule: RuleEntry
     raw: RawEntry
+    source: Annotated[str, Field(max_length=40)] = ""
+
+    def value(self) -> Also:
+        """The domain value."""
+        unit = self.raw.unit.value() if self.raw.unit else None
+        return Also(rule=self.rule.value(), raw=Text(self.raw.zh, self.raw.en), unit=unit, source=self.source)
 
 
 class RatingEntry(Strict):
@@ -245,7 +251,7 @@ class RatingEntry(Strict):
 
     def value(self) -> Plan:
         """The domain value; ``credit.rating.soundness`` says whether it contradicts itself."""
-        also = {name: Also(rule=entry.rule.value(), raw=Text(entry.raw.zh, entry.raw.en)) for name, entry in self.also.items()}
+        also = {name: entry.value() for name, entry in self.also.items()}
         return Plan(
             root=self.score.node(path_of(self.facts_under) if self.facts_under else ()),
             grades=tuple(grade.value() for grade in self.bands),

@@ -105,10 +105,11 @@ class RatioEntry(Strict):
 
     of: FactKey
     among: FactKey
+    whole: bool = False
 
     def value(self) -> Rule:
         """The domain value."""
-        return Ratio(part=self.of, whole=self.among)
+        return Ratio(part=self.of, whole=self.among, counted=self.whole)
 
 
 class LinearEntry(_Named):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from configs.problems import Problem, as_error, nearest, of_validation
 from configs.reading import names_of, read_yaml
 from configs.scheme_files import SchemeFile
+from credit.rating.ledger_facts import ALWAYS, SOMETIMES
 from credit.rating.soundness import findings
 from credit.rating.value import PROVISIONAL, UNRATED, RatedScheme
 from domain.errors import ConfigurationError
@@ -61,6 +62,12 @@ def content_hash(raw: dict[str, Any]) -> str:
 
 def _found(scheme: RatedScheme) -> list[tuple[str, str]]:
     found = [] if scheme.rating is None else [(f"rating.{key}", what) for key, what in findings(scheme.rating)]
+    rules = scheme.ledger.rules.values() if scheme.ledger else ()
+    found += [
+        (f"rules.{rule.code}.degree.fact", f"{rule.degree.fact} is a key every violation has")
+        for rule in rules
+        if rule.degree is not None and rule.degree.fact in (*ALWAYS, *SOMETIMES)
+    ]
     known = {*scheme.grade_titles, UNRATED, PROVISIONAL}
     return found + [(f"measures.{grade}", "no band has this name") for grade in scheme.measures if grade not in known]
 

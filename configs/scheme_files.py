@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from alerts.routing import WEBHOOK, WEBPUSH, Route
 from configs.degree_files import DegreeEntry, ThresholdEntry
 from configs.measure_files import MeasuresEntry
-from configs.quantities import GradeName
+from configs.quantities import GradeName, Quantity
 from configs.rating_files import RatingEntry
 from configs.words import Code, RegionPrefix, Strict, Uscc, Word
 from credit.rating.value import Kind, RatedScheme
@@ -22,7 +22,8 @@ from domain.events import EventName
 from domain.parties import Role
 from domain.rules import Level
 
-Points = Annotated[Decimal, Field(ge=0, max_digits=6, decimal_places=2)]
+Points = Annotated[Quantity, Field(ge=0, max_digits=6, decimal_places=2)]
+"""Never a binary float; at most two decimals."""
 Title = dict[Annotated[str, Field(pattern="^(zh|en)$")], Annotated[str, Field(max_length=120)]]
 Variable = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$", description="name of an environment variable")]
 

@@ -35,10 +35,12 @@ class Degree:
         fact: name of the fact.
         below: limits of a number, lowest first, each with the variant that holds below it (None = the plain base); at the last
             limit and above there is no violation. Empty: the fact is the variant's name itself.
+        most: the largest number there can be.
     """
 
     fact: str
     below: tuple[tuple[Decimal, str | None], ...] = ()
+    most: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +164,8 @@ def chargeless(name: str, title: Mapping[str, str]) -> Scheme:
 
 def problems(scheme: Scheme) -> list[str]:
     """What is wrong with a scheme, one clause each; empty when it is sound."""
-    found = []
-    limits = [band.at_least for band in scheme.bands]
+    found = _band_problems(scheme)
     names = [band.name for band in scheme.bands]
-    if not limits or limits[-1] != 0 or any(a <= b for a, b in pairwise(limits)):
-        found.append("bands must run from the best to one that begins at 0")
-    if len(set(names)) != len(names):
-        found.append("two bands have one name")
     if not scheme.repeat or scheme.start <= 0 or scheme.overdue_share < 0:
         found.append("start must be positive, repeat must not be empty, overdue_share must not be negative")
     for code, rule in scheme.rules.items():
@@ -184,6 +181,19 @@ def problems(scheme: Scheme) -> list[str]:
     steps = [threshold.points for threshold in scheme.thresholds]
     if any(a >= b for a, b in pairwise([Decimal(0), *steps])):
         found.append("thresholds must rise from above 0")
+    return found
+
+
+def _band_problems(scheme: Scheme) -> list[str]:
+    limits = [band.at_least for band in scheme.bands]
+    names = [band.name for band in scheme.bands]
+    found = []
+    if not limits or limits[-1] != 0 or any(a <= b for a, b in pairwise(limits)):
+        found.append("bands must run from the best to one that begins at 0")
+    if limits and limits[0] > scheme.start:
+        found.append(f"bands: {names[0]} is never reached: a month begins with {scheme.start:f}")
+    if len(set(names)) != len(names):
+        found.append("two bands have one name")
     return found
 
 

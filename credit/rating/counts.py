@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from credit.rating.facts import bad_fact, mapping_of
-from credit.rating.numbers import AMOUNT, COUNT, NOTHING, Findings, described, object_of
+from credit.rating.facts import bad_fact, mapping_of, shown
+from credit.rating.numbers import AMOUNT, COUNT, NOTHING, Findings, Number, described, object_of
 from credit.rating.rules import Judge, Judged
 from credit.rating.value import Text, plain
 
@@ -92,10 +92,15 @@ def _flat(counts: Mapping[str, Decimal], each: Mapping[str, Decimal]) -> tuple[o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """A share of the maximum: ``part`` of ``whole``. Nothing to share in is not applicable."""
+    """A share of the maximum: ``part`` of ``whole``. Nothing to share in is not applicable.
+
+    Attributes:
+        counted: both are numbers of things; otherwise they may be means.
+    """
 
     part: str
     whole: str
+    counted: bool = False
 
     def findings(self, most: Decimal | None) -> Findings:
         """One name for both, or no maximum."""
@@ -106,7 +111,7 @@ class Ratio:
 
     def judge(self, most: Decimal | None) -> Judge:
         """The function that gives points."""
-        full, keys, read = most or NOTHING, (self.part, self.whole), AMOUNT.read
+        full, keys, read = most or NOTHING, (self.part, self.whole), self._number.read
 
         def judge(raw: Any, where: str) -> Judged:
             found = mapping_of(raw, where, keys)
@@ -122,7 +127,11 @@ class Ratio:
     def schema(self, language: str) -> dict[str, Any]:
         """Two numbers."""
         words = {self.part: _PART, self.whole: _TOTAL}
-        return object_of({key: described(AMOUNT.schema(), text, language) for key, text in words.items()})
+        return object_of({key: described(self._number.schema(), text, language) for key, text in words.items()})
+
+    @property
+    def _number(self) -> Number:
+        return COUNT if self.counted else AMOUNT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +184,9 @@ class Events:
             group = (_word(found, "camera", place), _word(found, "class", place))
             points = self.points.get(_word(found, "severity", place))
             if points is None:
-                raise bad_fact(f"{place}.severity", f"{found['severity']!r} is no severity", f"one of {', '.join(self.points)}")
+                raise bad_fact(
+                    f"{place}.severity", f"{shown(found['severity'])} is no severity", f"one of {', '.join(self.points)}"
+                )
             count = COUNT.read(found.get("count", 1), f"{place}.count")
             groups.setdefault(group, []).append((points, count))
         lost, told, counted = NOTHING, NOTHING, NOTHING
@@ -203,7 +214,7 @@ class Events:
 def _word(found: Mapping[str, Any], key: str, place: str) -> str:
     raw = found[key]
     if type(raw) is not str or not raw:
-        raise bad_fact(f"{place}.{key}", f"{raw!r} is no name")
+        raise bad_fact(f"{place}.{key}", f"{shown(raw)} is no name")
     return raw
 
 

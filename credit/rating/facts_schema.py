@@ -7,7 +7,7 @@ from typing import Any
 from credit.rating.grading import STATUS_TITLES
 from credit.rating.intake import AS_OF, sections_of
 from credit.rating.numbers import described
-from credit.rating.plan import Direct, Leaf, Path, Plan, leaves_of
+from credit.rating.plan import Also, Direct, Leaf, Path, Plan, leaves_of
 from credit.rating.value import Text
 
 _DAY: dict[str, Any] = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$"}
@@ -65,6 +65,11 @@ def _sides(groups: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
 
 
 def _value(leaf: Leaf, language: str) -> dict[str, Any]:
+    return {"title": leaf.title.render(language), **_raw(leaf, language)}
+
+
+def _raw(leaf: Leaf | Also, language: str) -> dict[str, Any]:
+    """What a raw value is, its unit, range and source."""
     form = _nullable(leaf.rule.schema(language))
     parts = [leaf.raw]
     if leaf.unit is not None:
@@ -76,7 +81,7 @@ def _value(leaf: Leaf, language: str) -> dict[str, Any]:
         form["x-source"] = leaf.source
         parts.append(Text("来源：{0}", "source: {0}", (leaf.source,)))
     description = ("; " if language == "en" else "；").join(part.render(language) for part in parts)
-    return {"title": leaf.title.render(language), "description": description, **form}
+    return {"description": description, **form}
 
 
 def _nullable(form: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def _nullable(form: dict[str, Any]) -> dict[str, Any]:
 
 
 def _others(plan: Plan, language: str) -> dict[str, Any]:
-    found = {key: described(_nullable(also.rule.schema(language)), also.raw, language) for key, also in plan.also.items()}
+    found = {key: _raw(also, language) for key, also in plan.also.items()}
     if plan.has_previous:
         names = [*(grade.name for grade in plan.grades), *STATUS_TITLES, None]
         found["previous"] = described({"enum": names}, _PREVIOUS, language)

@@ -12,11 +12,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from credit.rating.facts import bad_fact, date_of, mapping_of, number_of
+from credit.rating.facts import bad_fact, date_of, mapping_of, number_of, shown
 from credit.rating.intake import AS_OF, Sections
 from credit.rating.plan import Condition, Direct, Grade, Plan
 from credit.rating.value import PROVISIONAL, UNRATED, Reason, Text, listed
 
+_NOTHING_TO_RATE: Final = Text("没有可用于评分的数据", "nothing that could be rated is known")
 STATUS_TITLES: Final = {UNRATED: Text("未评级", "unrated"), PROVISIONAL: Text("暂定", "provisional")}
 
 
@@ -80,7 +81,7 @@ class Grading:
         if verdict.place is None:
             verdict.status = UNRATED
             verdict.reasons.append(
-                Reason(UNRATED, Text("缺少{0}", "lacking: {0}", (listed(gaps),)) if gaps else STATUS_TITLES[UNRATED])
+                Reason(UNRATED, Text("缺少{0}", "lacking: {0}", (listed(gaps),)) if gaps else _NOTHING_TO_RATE)
             )
         elif verdict.status != PROVISIONAL:
             self._step(verdict, previous)
@@ -128,9 +129,10 @@ class Grading:
         today = date_of(facts[AS_OF], AS_OF) if facts.get(AS_OF) is not None else None
         entries = [] if facts.get(direct.fact) is None else facts[direct.fact]
         if not isinstance(entries, list):
-            raise bad_fact(direct.fact, f"{entries!r} is no list")
+            raise bad_fact(direct.fact, f"{shown(entries)} is no list")
         place = self._place[direct.grade]
-        for cause, at, until in sorted(_cause(direct, entry, f"{direct.fact}[{n}]", today) for n, entry in enumerate(entries)):
+        told_of = {_cause(direct, entry, f"{direct.fact}[{n}]", today) for n, entry in enumerate(entries)}
+        for cause, at, until in sorted(told_of, key=lambda each: (each[0], each[1], each[2] or date.max)):
             words = direct.causes[cause].title
             if today is None or until is None or today <= until:
                 end = Text("直至情形消除", "until the cause ends") if until is None else Text("至 {0}", "until {0}", (until,))
@@ -147,7 +149,7 @@ class Grading:
         if name is None or (type(name) is str and name in STATUS_TITLES):
             return None
         if type(name) is not str or name not in self._place:
-            raise bad_fact("previous", f"{name!r} is no grade", f"one of {', '.join((*self._place, *STATUS_TITLES))}")
+            raise bad_fact("previous", f"{shown(name)} is no grade", f"one of {', '.join((*self._place, *STATUS_TITLES))}")
         return self._place[name]
 
 
@@ -180,10 +182,10 @@ def _test(condition: Condition | None) -> Callable[[Sections], bool]:
 def _codes(facts: Mapping[str, Any], key: str, known: Mapping[str, object]) -> frozenset[str]:
     codes = [] if facts.get(key) is None else facts[key]
     if not isinstance(codes, list):
-        raise bad_fact(key, f"{codes!r} is no list of codes", f"known: {', '.join(known)}")
+        raise bad_fact(key, f"{shown(codes)} is no list of codes", f"known: {', '.join(known)}")
     for at, code in enumerate(codes):
         if type(code) is not str or code not in known:
-            raise bad_fact(f"{key}[{at}]", f"{code!r} is no code", f"known: {', '.join(known)}")
+            raise bad_fact(f"{key}[{at}]", f"{shown(code)} is no code", f"known: {', '.join(known)}")
     return frozenset(codes)
 
 
@@ -192,7 +194,7 @@ def _cause(direct: Direct, entry: Any, where: str, today: date | None) -> tuple[
     found = mapping_of(entry, where, ("cause", "at", "ended_at"), ("ended_at",))
     cause = found["cause"]
     if type(cause) is not str or cause not in direct.causes:
-        raise bad_fact(f"{where}.cause", f"{cause!r} is no cause", f"one of {', '.join(direct.causes)}")
+        raise bad_fact(f"{where}.cause", f"{shown(cause)} is no cause", f"one of {', '.join(direct.causes)}")
     at = date_of(found["at"], f"{where}.at")
     if today is not None and at > today:
         raise bad_fact(f"{where}.at", f"{at} is later than as_of")

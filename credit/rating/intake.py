@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from credit.rating.facts import bad_fact, date_of, unknown_key
+from credit.rating.facts import bad_fact, date_of, shown, unknown_key
 from credit.rating.plan import Node, Path, Plan, leaves_of
 
 Sections = dict[Path, Mapping[str, Any] | None]
@@ -61,7 +61,7 @@ class Intake:
                 if key in raw:
                     inner = raw[key]
                     if inner is not None and not isinstance(inner, Mapping):
-                        raise bad_fact(".".join((*section.path, key)), f"{inner!r} is no object")
+                        raise bad_fact(".".join((*section.path, key)), f"{shown(inner)} is no object")
                     found[*section.path, key] = inner
         if facts.get(AS_OF) is not None:
             date_of(facts[AS_OF], AS_OF)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from credit.rating.facts import bad_fact, mapping_of, number_of
+from credit.rating.facts import bad_fact, is_day, mapping_of, number_of, shown
 from credit.scheme import DeductionRule, Scheme
 from domain.time import midnight, parse_instant
 
 ALWAYS: Final = ("code", "at", "notified_at", "rectified_at", "rectify_by", "incident_id", "subject")
 """Keys of every violation; of one in the history only the first two are needed."""
 SOMETIMES: Final = ("days_lapsed", "camera", "class", "self_reported")
-_MOST_VIOLATIONS: Final = 10_000
+MOST_VIOLATIONS: Final = 10_000
+_EARLIEST: Final = datetime(1949, 10, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2949, 10, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def _violation(raw: object, where: str, place: int | None, scheme: Scheme, as_of
     at = _instant(_needed(told, "at", where), f"{where}.at")
     if as_of is not None and at > as_of:
         raise bad_fact(f"{where}.at", "this lies after as_of", "a rating knows nothing of the days to come")
-    variant, harmless = _degree(told, where, rule)
+    variant, harmless = _degree(told, where, rule, of_history=place is None)
     return Violation(
         where=where,
         place=place,
@@ -121,7 +123,7 @@ def _rule(told: Mapping[str, Any], where: str, scheme: Scheme) -> DeductionRule:
     code = _needed(told, "code", where)
     rule = scheme.rules.get(code) if isinstance(code, str) else None
     if rule is None:
-        raise bad_fact(f"{where}.code", f"{scheme.name} has no violation code {code!r}", f"known: {', '.join(scheme.rules)}")
+        raise bad_fact(f"{where}.code", f"{scheme.name} has no violation code {shown(code)}", f"known: {', '.join(scheme.rules)}")
     return rule
 
 
@@ -138,19 +140,23 @@ def _need(told: Mapping[str, Any], where: str, rule: DeductionRule, *, of_histor
             raise bad_fact(f"{where}.{key}", f"{rule.code} takes no {key}", "leave it out, or correct the code")
 
 
-def _degree(told: Mapping[str, Any], where: str, rule: DeductionRule) -> tuple[str | None, bool]:
+def _degree(told: Mapping[str, Any], where: str, rule: DeductionRule, *, of_history: bool) -> tuple[str | None, bool]:
     degree = rule.degree
     value = None if degree is None else told.get(degree.fact)
-    if degree is None or value is None:
+    if degree is None or (value is None and of_history):
         return None, False
     path = f"{where}.{degree.fact}"
+    if value is None:
+        raise bad_fact(path, "null says nothing here", f"{rule.code} costs by its {degree.fact}")
     if not degree.below:
         if not isinstance(value, str) or value not in rule.variants:
-            raise bad_fact(path, f"{value!r} is no degree of {rule.code}", f"known: {', '.join(rule.variants)}")
+            raise bad_fact(path, f"{shown(value)} is no degree of {rule.code}", f"known: {', '.join(rule.variants)}")
         return value, False
     measured = number_of(value, path)
     if measured < 0:
         raise bad_fact(path, f"{measured} is negative", 'in per cent, e.g. "94.9"')
+    if degree.most is not None and measured > degree.most:
+        raise bad_fact(path, f"{measured} is more than {degree.most}")
     return next(((name, False) for limit, name in degree.below if measured < limit), (None, True))
 
 
@@ -180,8 +186,8 @@ def _account(raw: object) -> Account | None:
 
 
 def _list(raw: object, where: str) -> list[Any]:
-    if not isinstance(raw, list) or len(raw) > _MOST_VIOLATIONS:
-        raise bad_fact(where, "a list of violations is required", f"at most {_MOST_VIOLATIONS}; [] if there is none")
+    if not isinstance(raw, list) or len(raw) > MOST_VIOLATIONS:
+        raise bad_fact(where, "a list of violations is required", f"at most {MOST_VIOLATIONS}; [] if there is none")
     return raw
 
 
@@ -204,7 +210,7 @@ def _text(told: Mapping[str, Any], key: str, where: str) -> str:
 def _flag(value: object, where: str) -> bool:
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise bad_fact(where, f"{value!r} is neither true nor false")
+    raise bad_fact(where, f"{shown(value)} is neither true nor false")
 
 
 def _whole(value: object, where: str) -> int | None:
@@ -219,14 +225,17 @@ def _whole(value: object, where: str) -> int | None:
 def _last_instant(raw: object, where: str) -> datetime:
     """The last instant the facts know of: of a bare day its last one."""
     at = _instant(raw, where, end=True)
-    return at - timedelta(microseconds=1) if isinstance(raw, str) and len(raw) == 10 else at
+    return at - timedelta(microseconds=1) if is_day(raw) else at
 
 
 def _instant(raw: object, where: str, *, end: bool = False) -> datetime:
-    if isinstance(raw, str) and len(raw) == 10:
+    if not is_day(raw):
+        at = parse_instant(raw, where)
+    else:
         try:
-            day = date.fromisoformat(raw)
-        except ValueError:
-            raise bad_fact(where, f"{raw!r} is no day", "write YYYY-MM-DD, or an instant with its offset") from None
-        return midnight(day + timedelta(days=1)) if end else midnight(day)
-    return parse_instant(raw, where)
+            at = midnight(date.fromisoformat(raw) + timedelta(days=1 if end else 0))
+        except (ValueError, OverflowError):
+            raise bad_fact(where, f"{shown(raw)} is no day", "write YYYY-MM-DD, or an instant with its offset") from None
+    if not _EARLIEST < at < _LATEST:
+        raise bad_fact(where, f"{shown(raw)} is outside the years 1949 to 2949", "null says that there is none")
+    return at

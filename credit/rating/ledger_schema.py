@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from credit.rating.ledger_facts import ALWAYS
+from credit.rating.ledger_facts import ALWAYS, MOST_VIOLATIONS
 from credit.rating.value import Text
 from credit.scheme import Scheme
 
@@ -12,7 +12,8 @@ _INSTANT: Final = {
     "type": "string",
     "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$",
 }
-_NUMBER: Final = {"type": ["string", "number"], "pattern": r"^-?[0-9]{1,12}(\.[0-9]{1,12})?$", "minimum": 0}
+_NUMBER: Final = {"type": ["string", "number"], "pattern": r"^[0-9]{1,12}(\.[0-9]{1,12})?$", "minimum": 0}
+_WHOLE: Final = {"type": ["string", "integer"], "pattern": r"^[0-9]{1,12}(\.0{1,12})?$", "minimum": 0}
 _TEXT: Final = {"type": "string", "maxLength": 200}
 
 _AS_OF = Text("评分基准时刻：日期（至当日终了）或带时区的时刻", "the day (to its end) or instant the facts are as of")
@@ -24,8 +25,13 @@ _HISTORY = Text(
 _LEDGER = Text("累计扣分台账；null 表示不适用", "the cumulative market-credit ledger; null = not applicable")
 _FIELDS: Final[dict[str, tuple[dict[str, Any], Text]]] = {
     "at": (_INSTANT, Text("发生时刻（来源：预警 raised_at）", "when it happened (source: raised_at of the warning)")),
-    "notified_at": (_INSTANT, Text("首次确认送达时刻", "first confirmed delivery")),
-    "rectified_at": (_INSTANT, Text("整改完成时刻；null 表示未整改", "when it was rectified; null = it was not")),
+    "notified_at": (_INSTANT, Text("首次确认送达时刻（来源：通知记录）", "first confirmed delivery (source: the notices)")),
+    "rectified_at": (
+        _INSTANT,
+        Text(
+            "整改完成时刻；null 表示未整改（来源：整改提交）", "when it was rectified; null = it was not (source: the submission)"
+        ),
+    ),
     "rectify_by": (
         _INSTANT,
         Text("整改期限，含该时刻；null 表示未起算", "the merchant's limit, itself still in time; null = no limit ran"),
@@ -33,8 +39,11 @@ _FIELDS: Final[dict[str, tuple[dict[str, Any], Text]]] = {
     "incident_id": (_TEXT, Text("事件编号：同一事件只按最重的一项扣分", "one incident is charged once, with its gravest code")),
     "subject": (_TEXT, Text("对象：批次、人员、摄像头等", "what it is about: a lot, a person, a camera")),
     "days_lapsed": (
-        {"type": ["string", "integer"], "minimum": 0, "x-unit": "d"},
-        Text("证件已过期天数，单位：天", "for how many days what lapsed had lapsed; unit: days"),
+        {**_WHOLE, "x-unit": "d"},
+        Text(
+            "证件已过期天数，单位：天（来源：健康证台账）",
+            "for how many days what lapsed had lapsed; unit: days (source: the certificates)",
+        ),
     ),
     "camera": (_TEXT, Text("摄像头；缺省取对象中斜杠前的部分", "the camera; the subject up to a slash unless told")),
     "class": (_TEXT, Text("识别类别，仅供核对", "wire name of the camera class, for the record")),
@@ -62,8 +71,13 @@ def schema_of(scheme: Scheme, *, title: str, language: str) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "as_of": _told(_INSTANT, _AS_OF, language),
-            "violations": {"type": "array", "description": _VIOLATIONS.render(language), "items": one},
-            "history": {"type": "array", "description": _HISTORY.render(language), "items": history},
+            "violations": {
+                "type": "array",
+                "maxItems": MOST_VIOLATIONS,
+                "description": _VIOLATIONS.render(language),
+                "items": one,
+            },
+            "history": {"type": "array", "maxItems": MOST_VIOLATIONS, "description": _HISTORY.render(language), "items": history},
             "ledger": _account(language),
         },
         "required": ["as_of", "violations", "history", "ledger"],
@@ -76,6 +90,7 @@ def _violation(scheme: Scheme, language: str) -> dict[str, Any]:
     titles = {code: rule.title.get(language, code) for code, rule in scheme.rules.items()}
     code = {"type": "string", "enum": list(scheme.rules), "description": codes.render(language), "x-titles": titles}
     properties = {"code": code} | {key: _told(form, words, language) for key, (form, words) in _FIELDS.items()}
+    properties["at"]["type"] = "string"
     needs: list[dict[str, Any]] = []
     for rule in scheme.rules.values():
         extra = ["days_lapsed"] if rule.waivable_lapse is not None else []
@@ -83,7 +98,9 @@ def _violation(scheme: Scheme, language: str) -> dict[str, Any]:
             extra.append(rule.degree.fact)
             properties[rule.degree.fact] = _degree(scheme, rule.degree.fact, language)
         if extra:
-            needs.append({"if": {"properties": {"code": {"const": rule.code}}}, "then": {"required": extra}})
+            told = {} if rule.degree is None else {rule.degree.fact: {"not": {"type": "null"}}}
+            then = {"required": extra, "properties": told}
+            needs.append({"if": {"properties": {"code": {"const": rule.code}}, "required": ["code"]}, "then": then})
     form = {"type": "object", "properties": properties, "required": list(ALWAYS), "additionalProperties": False}
     return {**form, "allOf": needs} if needs else form
 
@@ -95,8 +112,10 @@ def _degree(scheme: Scheme, fact: str, language: str) -> dict[str, Any]:
     if names:
         words = Text("程度（{0}）", "degree ({0})", (codes,))
         return {"enum": [*names, None], "description": words.render(language)}
+    most = max((rule.degree.most for rule in rules if rule.degree is not None and rule.degree.most is not None), default=None)
+    bound: dict[str, Any] = {} if most is None else {"maximum": int(most)}
     return _told(
-        _NUMBER | {"x-unit": "%"}, Text("实测值（{0}），单位：%", "what was measured ({0}); unit: %", (codes,)), language
+        _NUMBER | bound | {"x-unit": "%"}, Text("实测值（{0}），单位：%", "what was measured ({0}); unit: %", (codes,)), language
     )
 
 
@@ -105,7 +124,7 @@ def _account(language: str) -> dict[str, Any]:
     count = Text("本承包期内已执行停业整顿次数，缺省为 0", "suspensions carried out in the round; 0 unless told")
     properties = {
         "carried": _told(_NUMBER, carried, language),
-        "suspensions": {"type": ["string", "integer", "null"], "minimum": 0, "description": count.render(language)},
+        "suspensions": _told(_WHOLE, count, language),
     }
     return {
         "type": ["object", "null"],

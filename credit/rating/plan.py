@@ -153,10 +153,12 @@ class Direct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Also:
-    """A fact that no indicator looks at, but a condition does."""
+    """A fact that no indicator looks at, but a condition does; ``unit`` and ``source`` as of a leaf."""
 
     rule: Rule
     raw: Text
+    unit: Text | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

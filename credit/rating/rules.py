@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
-from credit.rating.facts import bad_fact, mapping_of
+from credit.rating.facts import bad_fact, mapping_of, shown
 from credit.rating.numbers import COUNT, NOTHING, Findings, Number, described, object_of, shown_end
 from credit.rating.value import Text, plain
 
@@ -70,7 +70,7 @@ class Choice:
         def judge(raw: Any, where: str) -> Judged:
             found = results.get(raw) if type(raw) is str else None
             if found is None:
-                raise bad_fact(where, f"{raw!r} is no answer known here", f"one of {', '.join(results)}")
+                raise bad_fact(where, f"{shown(raw)} is no answer known here", f"one of {', '.join(results)}")
             return found
 
         return judge
@@ -105,7 +105,7 @@ class YesNo:
                 return yes
             if raw is False or raw == "no":
                 return no
-            raise bad_fact(where, f"{raw!r} is neither true nor false")
+            raise bad_fact(where, f"{shown(raw)} is neither true nor false")
 
         return judge
 

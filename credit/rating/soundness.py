@@ -35,16 +35,22 @@ def _node(node: Node, key: str) -> Found:
     for name in node.needs:
         if name not in ids:
             yield f"{at}.needs", f"no part is named {name}"
-    if node.plus_cap is not None and not node.plus:
-        yield f"{at}.plus_cap", "nothing is added that it could limit"
-    if (node.minus or node.plus) and node.max is None:
-        yield f"{at}.max", "what is adjusted needs a maximum"
+    yield from _adjusted(node, at)
     for group, leaves in (("given", [given.leaf for given in node.given]), ("minus", node.minus), ("plus", node.plus)):
         for index, leaf in enumerate(leaves):
             yield from _leaf(leaf, f"{key}.{group}[{index}]")
     for index, part in enumerate(node.parts):
         inner = f"{key}.parts[{index}]"
         yield from _node(part, inner) if isinstance(part, Node) else _leaf(part, inner)
+
+
+def _adjusted(node: Node, at: str) -> Found:
+    if node.plus_cap is not None and not node.plus:
+        yield f"{at}.plus_cap", "nothing is added that it could limit"
+    if node.plus_cap is not None and node.plus_cap <= 0:
+        yield f"{at}.plus_cap", "nothing could ever be added"
+    if (node.minus or node.plus) and node.max is None:
+        yield f"{at}.max", "what is adjusted needs a maximum"
 
 
 def _sum(node: Node, at: str) -> Found:
@@ -137,7 +143,7 @@ def _grades(plan: Plan) -> Found:
 
 
 def _limits(grade: Grade, highest: Decimal | None, key: str) -> Found:
-    for limit in (grade.at_least, grade.at_most):
+    for limit in (grade.at_least, grade.at_most, grade.largest_at_most):
         if limit is not None and (limit < 0 or (highest is not None and limit > highest)):
             yield key, f"{plain(limit)} is out of the scores 0 to {_told(highest)}"
 
@@ -192,3 +198,6 @@ def _condition(condition: Condition | None, plan: Plan, key: str) -> Found:
             yield f"{key}.is", f"{word!r} is no answer of {'.'.join(condition.fact)}"
     if not condition.is_in and "pattern" not in form and "enum" not in form:
         yield f"{key}.fact", f"{'.'.join(condition.fact)} is no bare number"
+    limit = condition.below if condition.below is not None else condition.at_least
+    if limit is not None and not Decimal(form.get("minimum", limit)) <= limit <= Decimal(form.get("maximum", limit)):
+        yield key, f"{plain(limit)} is out of the range of {'.'.join(condition.fact)}: it is always so, or never"

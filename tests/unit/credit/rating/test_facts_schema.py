@@ -15,7 +15,9 @@ from domain.errors import BadInput
 from tests.unit.credit.rating.merchants import engine, indicators, levels, rated
 from tests.unit.credit.rating.test_properties import SCHEMES, facts_of
 
-VALIDATORS = {name: jsonschema.Draft202012Validator(engine(name).facts_schema()) for name in SCHEMES}
+VALIDATORS = {
+    name: jsonschema.Draft202012Validator(engine(name).facts_schema()) for name in dict.fromkeys((*SCHEMES, "xiangshan"))
+}
 
 
 def as_json(value: Any) -> Any:
@@ -31,6 +33,13 @@ def as_json(value: Any) -> Any:
             return value
 
 
+def violation(**changes: Any) -> dict[str, Any]:
+    """Facts with one violation."""
+    keys = ("notified_at", "rectified_at", "rectify_by", "incident_id", "subject")
+    told = {"code": "XV04", "at": "2026-11-05", **dict.fromkeys(keys), **changes}
+    return {"as_of": "2026-11-30", "violations": [told], "history": [], "ledger": None}
+
+
 @pytest.mark.parametrize("name", SCHEMES)
 @given(data=st.data())
 @settings(max_examples=8, deadline=None)
@@ -41,6 +50,8 @@ def test_what_is_rated_is_valid_by_the_schema(name: str, data: st.DataObject) ->
 
 
 ACCEPTED = [
+    ("xiangshan", violation(code="XV14", coverage="94.9")),
+    ("xiangshan", violation(coverage=None, severity=None)),
     ("zhenhai", levels("92", 88, None)),
     ("zhenhai", levels("92", "88", "1", previous="red", caps=["C1"], vetoes=[], days_of_data=30, provincial_score="873")),
     ("zhenhai", {"levels": {"I": "1", "G": "1"}, "provincial_score": 900}),
@@ -63,6 +74,14 @@ def test_both_accept(name: str, facts: dict[str, Any]) -> None:
 
 
 REFUSED = [
+    ("xiangshan", violation(at=None), "when is not known"),
+    ("xiangshan", violation(code="XV05", days_lapsed="1.5"), "no whole days"),
+    ("xiangshan", violation(code="XV14", coverage=None), "nothing was measured"),
+    ("xiangshan", violation(code="XV14", coverage=101), "more than all"),
+    ("xiangshan", violation(code="XV16", severity=None), "as grave as what?"),
+    ("xiangshan", violation() | {"ledger": {"carried": "-1"}}, "less than nothing"),
+    ("xiangshan", violation() | {"ledger": {"carried": "1", "suspensions": "many"}}, "no number"),
+    ("zhenhai", indicators(I07={"on_time": 2.5, "due": 3}), "half a warning"),
     ("zhenhai", {"as_of": "2026-11-30"}, "neither levels nor indicators"),
     ("zhenhai", levels("92", "88", None) | indicators(), "both"),
     ("zhenhai", {"levels": {"P": "92", "I": "88"}}, "G is missing"),

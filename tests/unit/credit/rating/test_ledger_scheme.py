@@ -270,6 +270,18 @@ def test_three_are_counted_per_class_camera_and_day():
     assert sum(points(*named)) == 3, "the camera may be named by itself"
 
 
+def test_the_gravest_three_of_a_day_are_counted_in_whatever_order_they_come():
+    def seen(hour: int, *, on_time: bool) -> dict[str, Any]:
+        return a_violation("CV02", days(0, hours=hour), on_time=on_time, subject="cam-1/kitchen")
+
+    late = [seen(hour, on_time=False) for hour in (2, 3, 4)]
+    assert points(*late) == [Decimal("1.5")] * 3
+    assert points(seen(1, on_time=True), *late) == [1, Decimal("1.5"), Decimal("1.5"), Decimal("0.5")], "4.5, not 4"
+    assert points(*late, seen(5, on_time=True)) == [Decimal("1.5")] * 3 + [0]
+    told = rated(seen(1, on_time=True), *late).to_wire("en")["lines"][-1]["why"]
+    assert "only the gravest 3 of the class, camera and day count: 1 not deducted" in told
+
+
 @pytest.mark.parametrize(
     ("coverage", "points_"), [("79.99", "5"), ("80", "2"), (80, "2"), ("94.9", "2"), ("94.99", "2"), ("95", "0"), ("100", "0")]
 )
@@ -377,6 +389,13 @@ WRONG = [
     ({"colour": "red"}, "violations[0].colour", "not known"),
     ({"code": "XV14"}, "violations[0].coverage", "missing"),
     ({"code": "XV14", "coverage": "-1"}, "violations[0].coverage", "negative"),
+    ({"code": "XV14", "coverage": "100.1"}, "violations[0].coverage", "more than 100"),
+    ({"code": "XV14", "coverage": None}, "violations[0].coverage", "null says nothing"),
+    ({"code": "XV16", "severity": None}, "violations[0].severity", "null says nothing"),
+    ({"at": "2026-W46-2"}, "violations[0].at", "no offset"),
+    ({"at": "0001-01-01"}, "violations[0].at", "outside the years"),
+    ({"rectify_by": "9999-12-31"}, "violations[0].rectify_by", "no day"),
+    ({"rectify_by": "2949-10-01"}, "violations[0].rectify_by", "outside the years"),
     ({"code": "XV16", "severity": "awful"}, "violations[0].severity", "no degree"),
     ({"code": "XV16"}, "violations[0].severity", "missing"),
 ]
@@ -498,6 +517,18 @@ def test_one_more_violation_never_improves_the_grade(told, code):
     assert after.score <= before.score
     assert grades.index(after.grade) >= grades.index(before.grade)
     assert 0 <= after.score <= 100
+
+
+@settings(max_examples=100, deadline=None)
+@given(VIOLATIONS, st.sampled_from(CODES), st.integers(-24 * 9, 24 * 19), st.sampled_from([True, False, None]))
+def test_one_more_violation_of_an_incident_of_its_own_never_gains_points_whenever_it_was(told, code, hour, on_time):
+    alone = [(code_, hour_, on_time_, None, subject) for code_, hour_, on_time_, _, subject in told]
+    of_month = [each for each in alone if each[1] >= -24 * 9 - 12]
+    history = [as_fact(each) for each in alone if each not in of_month]
+    more = as_fact((code, hour, on_time, None, "cam-1/kitchen"))
+    before = rated(*map(as_fact, of_month), history=history)
+    after = rated(*map(as_fact, of_month), more | {"incident_id": "more"}, history=history)
+    assert after.score <= before.score
 
 
 def test_every_number_is_a_decimal():

@@ -123,7 +123,15 @@ WRONG = [
     ("rizhao", "from: 1000, to: 0", "from: 0, to: 0", "(U).rule.to", "both ends are the same"),
     ("rizhao", "{key: 3, general: 1}", "{key: 0, general: 1}", "(qualification).rule.weights.key", "must be positive"),
     ("rizhao", "fact: direct_d", "fact: generic", "rating.score", "generic of the facts is used twice"),
+    ("small", "below: 80", "below: 101", "rating.caps.C4.when", "out of the range of indicators.I05"),
+    ("rizhao", "plus_cap: 5", "plus_cap: -5", "rating.score.parts[1] (S).plus_cap", "nothing could ever be added"),
+    ("fhrs", "largest_at_most: 5,", "largest_at_most: 99,", "rating.bands[0] (5)", "99 is out of the scores"),
     ("xiangshan", "rules:", "rule:", "rule", "not known"),
+    ("xiangshan", 'start: "100"', 'start: "89"', "", "blue is never reached: a month begins with 89"),
+    ("xiangshan", 'overdue_share: "0.5"', "overdue_share: 0.5", "overdue_share", "put quotes around the number"),
+    ("xiangshan", 'XV17: {base: "3"', "XV17: {base: 3.5", "rules.XV17.base", "put quotes around the number"),
+    ("xiangshan", 'XV17: {base: "3"', "XV17: {base: -3", "rules.XV17.base", "greater than or equal to 0"),
+    ("xiangshan", "fact: severity", "fact: subject", "rules.XV16.degree.fact", "every violation has"),
 ]  # fmt: skip
 
 
