@@ -21,6 +21,8 @@ except ImportError:  # PyYAML was built without it
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 _MAX_BYTES = 2_000_000
+_MAX_VALUES = 200_000
+"""Most values a file may come to once its aliases are followed: a few lines of aliases of aliases are billions."""
 _KEEP = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
 
 
@@ -91,6 +93,15 @@ def _mapping(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise yaml.YAMLError("a mapping of keys is required at the top of the file")
+    left = _MAX_VALUES
+    open_: list[dict[str, Any] | list[Any]] = [value]
+    while open_:
+        inner = open_.pop()
+        parts = list(inner.values()) if isinstance(inner, dict) else inner
+        left -= len(parts)
+        if left < 0:
+            raise yaml.YAMLError("its aliases come to too many values, or to one inside itself")
+        open_ += [part for part in parts if isinstance(part, dict | list)]
     return value
 
 

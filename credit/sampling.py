@@ -51,7 +51,7 @@ class Visits:
 
 
 _PER_MONTH = {"week": (5, 1), "month": (1, 1), "quarter": (1, 3)}
-"""Period → how often it begins in a month at most, and how many months it takes. A month touches five weeks."""
+"""Period → how often it begins in a month at most, and how many months it takes. Five weeks at most begin in a month."""
 
 
 def visits_of(measures: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Visits]]:
@@ -68,7 +68,9 @@ def visits_of(measures: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str,
     """
     said = {grade: told["visits"] for grade, told in measures.items() if told.get("visits")}
     yearly = {grade for grade, visits in said.items() if visits["period"] == "year"}
-    if not said or (yearly and yearly != set(said)):
+    if not said:
+        raise ConfigurationError("the scheme plans no visits", key="measures", hint="give its grades `visits`")
+    if yearly and yearly != set(said):
         raise ConfigurationError("the visits of all grades must be counted by the year, or none", key="measures")
     if yearly:
         return "year", {grade: _visits(visits, 1, 1) for grade, visits in said.items()}

@@ -30,7 +30,7 @@ def answer(*arguments, given=None):
         ("zhenhai", "green=1,blue=1,yellow=1,red=1", {"green": 0, "blue": 1, "yellow": 1, "red": 2}, "0.2 and 0.5 round up"),
         ("rizhao", "A=100,B=6,C=3,D=2", {"A": 5, "B": 2, "C": 2, "D": 4}, "a year: 5, 1.2, 1.5, 2 × 2"),
         ("xiangshan", "blue=91,yellow=113,orange=2", {"blue": 31, "yellow": 113, "orange": 4}, "a month: 91 / 3 rounds up"),
-        ("xiangshan", "red=2", {"red": 10}, "every week, and a month touches five"),
+        ("xiangshan", "red=2", {"red": 10}, "every week, and five begin in a month at most"),
     ],
 )
 def test_the_plan_of_a_schemes_grades(scheme, counts, visits, why):
@@ -95,6 +95,8 @@ def test_identifiers_are_answered_one_json_line_each():
     ("arguments", "says"),
     [
         (("deadline", "repair", "--received", "2026-11-18T15:59:59"), "E043"),
+        (("deadline", "repair", "--received", "9999-12-31T17:00:00+08:00"), "the year is outside 2000 to 2199"),
+        (("plan", "--scheme", "fhrs", "--counts", "5=1"), "plans no visits"),
         (("deadline", "publication", "--month", "November"), "no month"),
         (("draw", "--seed", "s", "--percent", "5", "--units", "nowhere"), "cannot be read"),
         (("plan", "--scheme", "zhenhai", "--counts", "orange=1"), "orange"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,9 @@ def test_a_file_nobody_reads_is_named(site: Path) -> None:
     assert "no part of the product reads" in problem.what
 
 
+BILLIONS = "".join(f"{key}: &{key} [{', '.join([f'*{before}'] * 9)}]\n" for before, key in pairwise("abcdefghij"))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -255,6 +259,8 @@ def test_a_file_nobody_reads_is_named(site: Path) -> None:
         ("- a\n- b\n", "a mapping of keys is required"),
         ("1: a\n", "1 is no name"),
         ("name: !!python/object:os.system a\n", "could not determine a constructor"),
+        ("name: &a [*a]\n", "or to one inside itself"),
+        ("a: &a [x, x, x, x, x, x, x, x, x]\n" + BILLIONS, "too many values"),
     ],
 )
 def test_yaml_that_cannot_be_trusted_is_refused(site: Path, text: str, says: str) -> None:
