@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli import consequences
+from cli import assessments, consequences
 from cli.errors import Kitchen
 from cli.options import DEFAULT_DATA, Config, Data, Json, MetricsHost, MetricsPort, Model, Mqtt, config_of, setting
 from cli.worker import work
@@ -33,6 +33,7 @@ app.add_typer(audit, name="audit")
 schemes = typer.Typer(cls=Kitchen, help="The rating schemes: list, check, describe their facts.")
 app.add_typer(schemes, name="schemes", invoke_without_command=True)
 consequences.add_to(app)
+assessments.add_to(app)
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets other machines in.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the web page.")]
@@ -85,9 +86,7 @@ def run_log(
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; beyond loopback clients must show DATA/secrets/log.")
     ] = "127.0.0.1",
-    advertise: Annotated[
-        str | None, typer.Option("--advertise", help="HOST[:PORT] that clients are told to connect to.")
-    ] = None,
+    advertise: Annotated[str | None, typer.Option("--advertise", help="HOST[:PORT] that clients are told to connect to.")] = None,
     metrics_port: MetricsPort = 0,
     metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:

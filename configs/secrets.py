@@ -6,6 +6,7 @@ gateway        the gateway's own MQTT password
 gateway_client_id  the name of the gateway's session at the MQTT broker: whoever knows it can empty that session
 log            what clients of the embedded log must show where it listens beyond loopback
 vapid.pem      private key of Web Push (RFC 8292)
+assessment.pem  Ed25519 key that monthly reports are signed with
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def gateway_client_id(folder: Path) -> str:
     Raises:
         ConfigurationError: if it can neither be read nor made.
     """
-    return _made_once(folder / "gateway_client_id", f"kgw{new_password(20)}")
+    return made_once(folder / "gateway_client_id", f"kgw{new_password(20)}")
 
 
 def log_secret(folder: Path) -> str:
@@ -143,10 +144,10 @@ def log_secret(folder: Path) -> str:
     Raises:
         ConfigurationError: if it can neither be read nor made.
     """
-    return _made_once(folder / "log", new_password(32))
+    return made_once(folder / "log", new_password(32))
 
 
-def _made_once(path: Path, text: str) -> str:
+def made_once(path: Path, text: str) -> str:
     """What a file says, or the text given, which it says from now on."""
     try:
         if not path.exists():

@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Table, and_, func, insert, select, text, tuple_, update
+from sqlalchemy import Table, and_, func, insert, or_, select, text, tuple_, update
 
 from domain.deductions import Deduction
 from domain.errors import Conflict, NotFound
@@ -46,7 +46,7 @@ _ADD_INTERRUPTION = insert_or_skip(own.interruptions, ["id"])
 _ADD_RUN, _ADD_CATALOGUE = insert_or_skip(own.runs), insert_or_skip(own.catalogues, ["version"])
 _ADD_OBJECTION = insert_or_skip(own.objections, ["id"])
 _PUBLISHED = (RunState.PUBLISHED, RunState.CORRECTED)
-_SEEN = [_O[name] for name in ("event_id", "kind", "uscc", "device_id", "event_time", "seq", "body", "flags")]
+_SEEN = [_O[name] for name in ("event_id", "kind", "uscc", "device_id", "event_time", "seq", "body", "flags", "received_at")]
 _TOLD = attrgetter("uscc", "scheme", "fact", "month", "observed_at")
 LACKING = "lacking"
 """Origin of a fact the merchant has yet to supply."""
@@ -96,14 +96,28 @@ class SqlAssessments:
         )
 
     def late_facts(
-        self, usccs: Sequence[str], scheme: str, *, month: str, recorded_from: datetime, recorded_before: datetime
+        self, usccs: Sequence[str], scheme: str, *, before: str, recorded_from: datetime, recorded_before: datetime
     ) -> list[Fact]:
-        """Those of an earlier month that came after its data cut."""
+        """Those of months that ended before one, which came to be known in a span."""
         return self._facts(
             usccs,
             _F.scheme == scheme,
-            _F.month == month,
+            _F.month < before,
+            _F.until_month < before,
             _F.recorded_at >= recorded_from,
+            _F.recorded_at < recorded_before,
+        )
+
+    def past_facts(
+        self, usccs: Sequence[str], scheme: str, fact: str, *, since: str, before: str, recorded_before: datetime
+    ) -> list[Fact]:
+        """Those under one path, or below it, of months in [since, before), known before an instant."""
+        return self._facts(
+            usccs,
+            _F.scheme == scheme,
+            or_(_F.fact == fact, _F.fact.startswith(f"{fact}.", autoescape=True)),
+            _F.month >= since,
+            _F.month < before,
             _F.recorded_at < recorded_before,
         )
 
@@ -147,8 +161,15 @@ class SqlAssessments:
                 )
                 .order_by(_O.uscc, _O.event_time, _O.seq, _O.event_id)
             )
-            for event_id, kind, uscc, device_id, event_time, seq, body, flags in self._pen.execute(query):
-                yield Seen(event_id, kind, uscc, device_id, event_time, seq, body, tuple(flag.value for flag in flags))
+            for event_id, kind, uscc, device_id, event_time, seq, body, flags, received_at in self._pen.execute(query):
+                words = tuple(flag.value for flag in flags)
+                yield Seen(event_id, kind, uscc, device_id, event_time, seq, body, words, received_at)
+
+    def anything_before(self, at: datetime) -> bool:
+        """Whether anything at all was recorded or told before an instant."""
+        recorded = select(_O.event_id).where(_O.received_at < at).limit(1)
+        told = select(_F.id).where(_F.recorded_at < at).limit(1)
+        return any(self._pen.execute(query).first() is not None for query in (recorded, told))
 
     def devices(self, usccs: Sequence[str]) -> list[Device]:
         """Of several merchants, by id."""
@@ -209,10 +230,10 @@ class SqlAssessments:
 
     # inputs and results
 
-    def without_inputs(self, run_id: str, scheme: str, *, limit: int) -> list[Merchant]:
+    def without_inputs(self, run_id: str, scheme: str, *, after: str, limit: int) -> list[Merchant]:
         """Merchants of the scheme that have no inputs in the run, by code."""
         there = select(_N.uscc).where(_N.run_id == run_id, _N.uscc == _M.uscc).exists()
-        query = select(*_MERCHANT.columns).where(_M.scheme == scheme, ~there).order_by(_M.uscc).limit(limit)
+        query = select(*_MERCHANT.columns).where(_M.scheme == scheme, _M.uscc > after, ~there).order_by(_M.uscc).limit(limit)
         return _MERCHANT.all(self._pen.execute(query))
 
     def add_inputs(self, inputs: Iterable[Inputs]) -> None:
@@ -225,10 +246,10 @@ class SqlAssessments:
         """Those of a revision, by default the last."""
         return _INPUTS.maybe(self._pen.execute(_newest(own.inputs, _INPUTS, run_id, uscc, revision)).first())
 
-    def unrated(self, run_id: str, *, limit: int) -> list[Inputs]:
+    def unrated(self, run_id: str, *, after: str, limit: int) -> list[Inputs]:
         """Inputs that no result was made from yet, by merchant."""
         same = and_(_E.run_id == _N.run_id, _E.uscc == _N.uscc, _E.revision == _N.revision)
-        query = select(*_INPUTS.columns).where(_N.run_id == run_id, ~select(_E.uscc).where(same).exists())
+        query = select(*_INPUTS.columns).where(_N.run_id == run_id, _N.uscc > after, ~select(_E.uscc).where(same).exists())
         return _INPUTS.all(self._pen.execute(query.order_by(_N.uscc, _N.revision).limit(limit)))
 
     def lacking(self, run_id: str, *, after: str, limit: int) -> list[Inputs]:

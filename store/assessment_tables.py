@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
+from sqlalchemy.engine import Dialect
 
 from store.assessments import InterruptionKind, ObjectionState, RunState
 from store.tables import metadata
@@ -46,8 +47,21 @@ def _tuples(plain: list[list[str | None]]) -> tuple[tuple[str | None, ...], ...]
 
 STRINGS = JsonOf(list, tuple)
 LINES = JsonOf(list, _tuples)
-ANYTHING = JsonOf(lambda value: [value], lambda plain: plain[0])
-"""A JSON value that may be null itself."""
+
+
+class Anything(Json):
+    """A JSON value that may be null itself: kept as the only item of a list."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Into its list."""
+        return super().process_bind_param([value], dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Out of its list."""
+        return super().process_result_value(value, dialect)[0]
+
 
 catalogues = Table(
     "assessment_catalogues",
@@ -67,7 +81,7 @@ facts = Table(
     _must("fact"),
     _must("month"),
     _must("until_month"),
-    _must("value", ANYTHING),
+    _must("value", Anything),
     _must("observed_at", Instant),
     _must("recorded_at", Instant),
     _must("recorded_by"),

@@ -236,6 +236,11 @@ class Seen:
     seq: int
     body: Mapping[str, Any]
     flags: tuple[str, ...]
+    received_at: datetime
+
+    def came_late(self, month_ended_at: datetime) -> bool:
+        """Whether it came after the data cut of the month that ended at an instant."""
+        return self.received_at >= month_ended_at
 
 
 class Assessments(Protocol):
@@ -253,9 +258,14 @@ class Assessments(Protocol):
         """Those in force in a month and known before an instant, by merchant, fact and instant."""
 
     def late_facts(
-        self, usccs: Sequence[str], scheme: str, *, month: str, recorded_from: datetime, recorded_before: datetime
+        self, usccs: Sequence[str], scheme: str, *, before: str, recorded_from: datetime, recorded_before: datetime
     ) -> list[Fact]:
-        """Those of an earlier month that came to be known after its data cut."""
+        """Those of months that ended before one, which came to be known in a span."""
+
+    def past_facts(
+        self, usccs: Sequence[str], scheme: str, fact: str, *, since: str, before: str, recorded_before: datetime
+    ) -> list[Fact]:
+        """Those under one path, or below it, that held from a month in [since, before) and were known before an instant."""
 
     def add_interruption(self, interruption: Interruption) -> bool:
         """False, and nothing changes, if the id is known."""
@@ -272,6 +282,9 @@ class Assessments(Protocol):
         self, usccs: Sequence[str], kinds: Sequence[Kind], *, since: datetime, until: datetime, received_before: datetime
     ) -> Iterator[Seen]:
         """Observations of [since, until) that came before an instant, by merchant, time, counter and id."""
+
+    def anything_before(self, at: datetime) -> bool:
+        """Whether anything at all was recorded or told before an instant."""
 
     def devices(self, usccs: Sequence[str]) -> list[Device]:
         """Of several merchants, by id."""
@@ -304,7 +317,7 @@ class Assessments(Protocol):
 
     # inputs and results
 
-    def without_inputs(self, run_id: str, scheme: str, *, limit: int) -> list[Merchant]:
+    def without_inputs(self, run_id: str, scheme: str, *, after: str, limit: int) -> list[Merchant]:
         """Merchants of the scheme that have no inputs in the run, by code."""
 
     def add_inputs(self, inputs: Iterable[Inputs]) -> None:
@@ -313,7 +326,7 @@ class Assessments(Protocol):
     def inputs(self, run_id: str, uscc: str, revision: int | None = None) -> Inputs | None:
         """Those of a revision, by default the last."""
 
-    def unrated(self, run_id: str, *, limit: int) -> list[Inputs]:
+    def unrated(self, run_id: str, *, after: str, limit: int) -> list[Inputs]:
         """Inputs that no result was made from yet, by merchant."""
 
     def lacking(self, run_id: str, *, after: str, limit: int) -> list[Inputs]:

@@ -1,0 +1,201 @@
+"""Objections to a provisional or published result: filed by the merchant, decided by somebody who took no part (domain.md F.5).
+
+One upheld inside the window makes a further revision; one upheld after publication a further version. Either way the month is
+rated as if what fell had never been, and nothing that was shown before is rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from casework.assessment import LEADERS, Assessor, changed
+from casework.indicators import Gathered
+from domain.errors import BadInput, Code, Forbidden, IllegalTransition, NotFound
+from domain.ids import derived_id
+from domain.parties import SYSTEM, Actor, Role
+from store.assessments import Objection, ObjectionState, Run, RunState
+from store.ports import AuditStep, UnitOfWork
+
+ENTITY: Final = "assessment_objection"
+APPEAL: Final = timedelta(days=30)
+"""How long after publication a result may be appealed (F.5)."""
+DECIDERS: Final = frozenset({Role.SUPERVISOR, Role.INSPECTOR})
+
+
+def file(assessor: Assessor, run_id: str, actor: Actor, note: str, now: datetime, *, facts: Sequence[str] = ()) -> Objection:
+    """A merchant objects to its result: inside the window, or within 30 days after publication.
+
+    Raises:
+        Forbidden: the actor is no merchant.
+        BadInput: E003 without a reason, for a fact that is not in the result, or too late.
+        NotFound, IllegalTransition.
+    """
+    if actor.role is not Role.MERCHANT or actor.uscc is None:
+        raise Forbidden("only the merchant objects")
+    if not note.strip():
+        raise BadInput(Code.FIELD, "a reason is required", where="note")
+    with assessor.store.writing() as uow:
+        run = _run(uow, run_id)
+        inputs = uow.assessments.inputs(run.id, actor.uscc)
+        if inputs is None:
+            raise NotFound(f"no result in {run_id[:80]}")
+        _in_time(run, now)
+        strange = [path for path in facts if path not in inputs.origins and not path.startswith("violations.")]
+        if strange:
+            raise BadInput(Code.FIELD, "there is no such fact in the result", where=strange[0])
+        objection = Objection(
+            id=derived_id("assessment-objection", run.id, actor.uscc, str(inputs.revision), note.strip(), *facts),
+            run_id=run.id,
+            uscc=actor.uscc,
+            state=ObjectionState.OPEN,
+            filed_at=now,
+            filed_by=actor.id,
+            note=note.strip(),
+            facts=tuple(facts),
+        )
+        if uow.assessments.add_objection(objection):
+            _audit(uow, objection, "", actor, now, reason=note)
+            uow.commit()
+    return objection
+
+
+def _in_time(run: Run, now: datetime) -> None:
+    if run.state is RunState.OBJECTION_WINDOW and now <= run.objection_until:
+        return
+    if run.published_at is not None and run.state is RunState.PUBLISHED and now <= run.published_at + APPEAL:
+        return
+    if run.state in (RunState.OBJECTION_WINDOW, RunState.PUBLISHED):
+        raise BadInput(Code.FIELD, "the time to object has passed", where="now")
+    raise IllegalTransition("assessment", run.id, run.state.value, "object")
+
+
+def decide(
+    assessor: Assessor,
+    objection_id: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    upheld: bool,
+    reason: str,
+    changes: Mapping[str, Any] | None = None,
+) -> Objection:
+    """Somebody who took no part decides; what is upheld counts at once.
+
+    Args:
+        assessor: the use cases.
+        objection_id: which.
+        actor: the decider.
+        now: server time.
+        upheld: whether the merchant is right.
+        reason: shown to the merchant.
+        changes: by path the values that count instead; ``violations.N`` null takes one away. Required if upheld.
+
+    Raises:
+        Forbidden: the actor may not decide, or took part in what is objected to.
+        BadInput, NotFound, IllegalTransition, Conflict.
+    """
+    changes = dict(changes or {})
+    if not reason.strip() or upheld != bool(changes):
+        what = "a reason is required" if not reason.strip() else "what is upheld changes a fact; what is rejected none"
+        raise BadInput(Code.FIELD, what, where="reason" if not reason.strip() else "changes")
+    with assessor.store.writing() as uow:
+        before = _decidable(uow, objection_id, actor)
+        run = _run(uow, before.run_id)
+        decided = replace(
+            before,
+            state=ObjectionState.UPHELD if upheld else ObjectionState.REJECTED,
+            decided_at=now,
+            decided_by=actor.id,
+            decision=reason.strip(),
+            changes=changes,
+            version=before.version + 1,
+        )
+        uow.assessments.save_objection(decided, expected_version=before.version)
+        _audit(uow, decided, before.state.value, actor, now, reason=reason)
+        published = run.state in (RunState.PUBLISHED, RunState.CORRECTED)
+        if upheld and not published:
+            inputs = uow.assessments.inputs(run.id, before.uscc)
+            assert inputs is not None
+            gathered = changed(Gathered(facts=inputs.facts, origins=inputs.origins), changes, "objection", before.id)
+            assessor.revise(uow, run, inputs, gathered, now, why=f"objection {before.id}")
+        elif upheld and actor.role not in LEADERS:
+            raise Forbidden("a published month is corrected by a supervisor")
+        uow.commit()
+    if upheld and published:
+        last = _last(assessor, run)
+        assessor.correct(last.id, actor, f"objection {before.id}: {reason.strip()}", now, changes={before.uscc: changes})
+    return decided
+
+
+def _decidable(uow: UnitOfWork, objection_id: str, actor: Actor) -> Objection:
+    objection = uow.assessments.objection(objection_id)
+    merchant = None if objection is None else uow.merchants.get(objection.uscc)
+    if objection is None or merchant is None or not actor.may_see(uscc=objection.uscc, region=merchant.region):
+        raise NotFound(f"no objection {objection_id[:80]}")
+    if actor.role not in DECIDERS:
+        raise Forbidden("an official decides about objections")
+    if objection.state is not ObjectionState.OPEN:
+        raise IllegalTransition(ENTITY, objection.id, objection.state.value, "decide")
+    if actor.id in involved(uow, objection):
+        raise Forbidden("who took part in what is objected to does not decide about it")
+    return objection
+
+
+def involved(uow: UnitOfWork, objection: Objection) -> set[str]:
+    """Who took part in what is objected to: who told a fact, made a deduction final, acted in its warning, moved the run."""
+    inputs = uow.assessments.inputs(objection.run_id, objection.uscc)
+    run = uow.assessments.run(objection.run_id)
+    assert run is not None
+    people = {step.actor for step in uow.audit.of("assessment", run.id)}
+    if inputs is None:
+        return people - {SYSTEM.id}
+    wanted = objection.facts or tuple(inputs.origins)
+    told = uow.assessments.facts_of(
+        [objection.uscc], run.scheme, month=run.month, recorded_before=run.objection_until + timedelta(days=366)
+    )
+    people |= {fact.recorded_by for fact in told if any(_about(path, fact.fact) for path in wanted)}
+    for path in wanted:
+        for item in inputs.origins.get(path, {}).get("evidence", ()):
+            people |= _took_part(uow, str(item))
+    return people - {SYSTEM.id}
+
+
+def _about(path: str, fact: str) -> bool:
+    return path == fact or path.startswith(f"{fact}.")
+
+
+def _took_part(uow: UnitOfWork, id: str) -> set[str]:
+    entry = uow.deductions.look(id)
+    people = {step.actor for step in uow.audit.of("deduction", id)} if entry is not None else set()
+    warning = id if entry is None else entry.warning_id
+    return people | {step.actor for step in uow.audit.of("warning", warning)}
+
+
+def _last(assessor: Assessor, run: Run) -> Run:
+    with assessor.store.reading() as uow:
+        return uow.assessments.runs(scheme=run.scheme, month=run.month, limit=1)[0]
+
+
+def _run(uow: UnitOfWork, run_id: str) -> Run:
+    run = uow.assessments.run(run_id)
+    if run is None:
+        raise NotFound(f"no assessment {run_id[:80]}")
+    return run
+
+
+def _audit(uow: UnitOfWork, objection: Objection, before: str, actor: Actor, now: datetime, *, reason: str) -> None:
+    uow.audit.append(
+        AuditStep(
+            entity=ENTITY,
+            entity_id=objection.id,
+            from_state=before,
+            to_state=objection.state.value,
+            at=now,
+            actor=actor.id,
+            actor_role=actor.role.value,
+            reason=reason,
+        )
+    )
