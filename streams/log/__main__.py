@@ -33,6 +33,9 @@ def main() -> int:
     parser.add_argument("--user", default=_USER, help=f"the user that clients show the secret of (default: {_USER})")
     parser.add_argument("--secret-file", type=Path, help="a file with the secret, readable by its owner only (SCRAM-SHA-256)")
     parser.add_argument("--auto-create", action="store_true", help="create topics that clients ask for, as Apache Kafka does")
+    parser.add_argument(
+        "--upkeep-every", type=float, default=5.0, metavar="SECONDS", help="how often old segments are looked for"
+    )
     parser.add_argument("--metrics-host", default="127.0.0.1", help="where /metrics is shown")
     parser.add_argument("--metrics-port", type=int, default=0, help="0 shows none")
     options = parser.parse_args()
@@ -70,6 +73,7 @@ async def _serve(options: argparse.Namespace) -> None:
         advertised=options.advertise,
         credentials=_credentials(options.user, options.secret_file),
         auto_create=options.auto_create,
+        retention_every_s=options.upkeep_every,
     )
     async with log:
         shown = await show(log.metrics, options.metrics_host, options.metrics_port) if options.metrics_port else None

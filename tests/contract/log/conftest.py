@@ -25,7 +25,7 @@ def log_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     if request.param == "apache-kafka-4":
         yield request.getfixturevalue("kafka_address")
         return
-    log = LogProcess(tmp_path_factory.mktemp("log"))
+    log = LogProcess(tmp_path_factory.mktemp("log"), "--upkeep-every", "0.5")
     log.start()
     yield log.address
     status, seconds = log.stop()

@@ -25,9 +25,10 @@ from tests.contract.log.batches import batch
 from tests.contract.log.hostile import recording, spoiled
 from tests.contract.log.logs import LogProcess, admin_of, make_topic
 from tests.contract.log.raw import RawClient, body_of, frame, milliseconds
+from tests.unit.log.length import times
 
 pytestmark = pytest.mark.service
-HOSTILE = 10_000
+HOSTILE = times(4000)
 AT_ONCE = 20
 
 
@@ -111,7 +112,7 @@ async def send(address: str, data: bytes) -> None:
         writer.close()
 
 
-async def test_ten_thousand_spoiled_requests_leave_the_log_as_it_was(log: LogProcess, topic: str, tmp_path: Path) -> None:
+async def test_thousands_of_spoiled_requests_leave_the_log_as_it_was(log: LogProcess, topic: str, tmp_path: Path) -> None:
     heard = await recorded(tmp_path / "recorded", topic)
     assert len({struct.unpack_from(">h", each)[0] for each in heard}) > 15, "of most calls"
     seeds = heard + [
@@ -139,7 +140,9 @@ async def test_ten_thousand_spoiled_requests_leave_the_log_as_it_was(log: LogPro
     assert log.open_files() <= files + AT_ONCE
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=times(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(key=st.integers(-1, 80), version=st.integers(-1, 15), body=st.binary(max_size=400), cut=st.integers(0, 60))
 async def test_any_call_with_any_content_is_answered_or_closed(
     log_for_all: LogProcess, key: int, version: int, body: bytes, cut: int

@@ -28,6 +28,7 @@ from streams.log.segment import Segment
 from streams.log.settings import TopicSettings
 from streams.log.upkeep import Compacted, Notes
 from tests.contract.log.batches import keyed_batch
+from tests.unit.log.length import times
 
 NOW = 1_800_000_000.0
 DAY_S = 86_400.0
@@ -370,7 +371,7 @@ Operations = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(25), deadline=None)
 @given(batches=Operations, every=st.integers(1, 8), compression=st.sampled_from([0, 1]))
 def test_whoever_reads_a_compacted_log_ends_with_the_same_state(batches: list[list[Pair]], every: int, compression: int) -> None:
     async def run(directory: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kio.schema.errors import ErrorCode
 
 from streams.log.group import Follower, Group, GroupState, Joined, Joining, Proposal, Synced
+from tests.unit.log.length import times
 
 T = TypeVar("T")
 SESSION_S = 10.0
@@ -259,4 +260,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyOrder.settings = settings(max_examples=times(40), stateful_step_count=30, deadline=None)

@@ -17,6 +17,7 @@ from streams.log.damage import Damage
 from streams.log.seal import INDEX_INTERVAL_BYTES
 from streams.log.segment import Segment, SegmentName
 from tests.contract.log.batches import batch
+from tests.unit.log.length import times
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_flipped_bit_anywhere_in_the_last_batch_is_never_served(directory: Pat
             again.close()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 9000), min_size=1, max_size=12),
     cut_from_end=st.integers(0, 20_000),
@@ -119,7 +120,7 @@ def _ends(content: bytes | bytearray) -> Iterator[int]:
         yield position
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(counts=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6000)), min_size=1, max_size=40), data=st.data())
 def test_every_offset_is_found_in_the_batch_that_holds_it(counts: list[tuple[int, int]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -20,6 +20,7 @@ from kio.static.primitive import i32, i64
 from streams.log.errors import WireError
 from streams.log.versions import NO_TIME, reshaped
 from streams.log.wire import APIS, Request, api_versions_answer, decoded, encoded, request_schema, response_schema
+from tests.unit.log.length import times
 
 EVERY_VERSION = [
     (api.key, version) for api in APIS.values() for version in range(api.oldest, api.newest + 1) if api.name != "ApiVersions"
@@ -69,7 +70,7 @@ TOPICS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(topics=st.lists(TOPICS, max_size=3), version=st.integers(APIS[0].oldest, APIS[0].newest))
 def test_the_produce_answer_written_by_hand_is_what_the_general_writer_writes(
     topics: list[TopicProduceResponse], version: int
@@ -100,7 +101,7 @@ def test_a_request_cut_anywhere_or_with_a_byte_too_many_is_refused(key: int, ver
         decoded(whole + b"\0")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=times(300), deadline=None)
 @given(which=st.sampled_from(EVERY_VERSION), body=st.binary(max_size=200), client=st.none() | st.binary(max_size=9))
 def test_any_bytes_are_a_request_or_an_error_of_ours(which: tuple[int, int], body: bytes, client: bytes | None) -> None:
     try:
