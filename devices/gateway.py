@@ -9,14 +9,12 @@ hand at a stop comes again to the next gateway.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from time import perf_counter
 
 import structlog
-from prometheus_client import Counter
 
 from devices import metrics
 from devices.assessment import Assessor
@@ -26,6 +24,7 @@ from devices.limits import Limits, Rates
 from devices.metrics import Result
 from devices.registers import Registers
 from devices.sink import Record, Sink
+from devices.turns import Turns
 from devices.window import Window
 from devices.writer import Job, Writer
 from domain.errors import BadInput, Code
@@ -53,11 +52,6 @@ def _place(topic: str) -> tuple[str, str]:
 
 def _place_of(topic: str) -> tuple[str, str]:
     return _place(topic) if len(topic) <= _LONGEST_KNOWN else _place.__wrapped__(topic)
-
-
-def _queue(job: Job) -> tuple[str, bool]:
-    """Where a message waits if it must: facts and frames of a device have a rate each."""
-    return job.device_id, job.kind == metrics.FRAME
 
 
 class Gateway:
@@ -94,7 +88,7 @@ class Gateway:
         self._assessor = Assessor(registers, limits)
         self._window = Window()
         self._writer = Writer(sink, begin=self._begin, written=self._finish, bury=self._bury)
-        self._waiting: dict[tuple[str, bool], deque[tuple[float, Job]]] = {}
+        self._turns = Turns(begin=self._begin, come=self._come)
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived: list[Job] = []
         self._in_hand = 0
@@ -186,7 +180,7 @@ class Gateway:
     def _on_message(self, delivery: Delivery) -> None:
         kind, device_id = _place_of(delivery.topic)
         if delivery.qos == 0 and self._in_hand >= self._limits.waiting:
-            count(kind, Result.DROPPED)
+            metrics.count(kind, Result.DROPPED)
             return
         held = None
         if delivery.qos and not self._stopping:
@@ -211,13 +205,18 @@ class Gateway:
             if not job.delivery.superfluous:
                 wait = self._admit(job)
                 if job.result is not Result.DROPPED:
-                    if wait or (self._waiting and _queue(job) in self._waiting):
-                        self._wait(job, wait)
+                    if wait or self._turns.taken(job):
+                        self._turns.wait(job, wait.total_seconds())
                         continue
                     self._assess(job)
             together.append(job)
         if together:
             self._writer.write(together)
+
+    def _come(self, job: Job) -> None:
+        """The turn of one that had to wait."""
+        self._assess(job)
+        self._writer.write([job])
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -247,7 +246,7 @@ class Gateway:
         if rates.alarm(f"{device_id} loud", now):
             log.warning("gateway.rate", device=device_id, per_second=rates.per_second)
         if job.delivery.qos and (job.kind != metrics.FRAME or wait < self._limits.longest_wait):
-            count(job.kind, Result.THROTTLED)
+            metrics.count(job.kind, Result.THROTTLED)
             return wait
         rates.give_back(device_id, now)
         job.result = Result.DROPPED
@@ -256,27 +255,6 @@ class Gateway:
             error = BadInput(Code.RATE, f"more than {rates.per_second:g} per second", where=device_id, hint=hint)
             job.records = (self._assessor.letter(job.message, error, now),)
         return _NO_WAIT
-
-    def _wait(self, job: Job, wait: timedelta) -> None:
-        """Let a message wait for its turn, and those of its device that come after it behind it."""
-        place = _queue(job)
-        due = asyncio.get_running_loop().time() + wait.total_seconds()
-        queue = self._waiting.get(place)
-        if queue is not None:
-            queue.append((due, job))
-            return
-        self._waiting[place] = deque([(due, job)])
-        self._begin(self._serve(place))
-
-    async def _serve(self, place: tuple[str, bool]) -> None:
-        queue, now = self._waiting[place], asyncio.get_running_loop().time
-        while queue:
-            due, job = queue[0]
-            await asyncio.sleep(due - now())
-            queue.popleft()
-            self._assess(job)
-            self._writer.write([job])
-        del self._waiting[place]
 
     def _bury(self, job: Job, refused: BadInput) -> Record | None:
         """The log will never take a record of this message: its dead letter instead, if that is not what was refused."""
@@ -292,7 +270,7 @@ class Gateway:
         now = perf_counter()
         ready: dict[int, list[int]] = {}
         for job in jobs:
-            count(job.kind, job.result)
+            metrics.count(job.kind, job.result)
             metrics.ACK_SECONDS.observe(now - job.begun)
             if job.held is not None:
                 generation = job.delivery.generation
@@ -301,13 +279,3 @@ class Gateway:
             self._connection.acknowledge_all(mids, generation)
         self._in_hand -= len(jobs)
         metrics.IN_HAND.set(self._in_hand)
-
-
-def count(kind: str, result: Result) -> None:
-    """Count a message."""
-    _counter(kind, result).inc()
-
-
-@cache
-def _counter(kind: str, result: Result) -> Counter:
-    return metrics.MESSAGES.labels(kind, result.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -52,6 +53,17 @@ EDGE_PUBLISHED = Counter("kitchen_edge_published", "Messages the broker acknowle
 EDGE_FRAMES_DROPPED = Counter("kitchen_edge_frames_dropped", "Frames dropped because the spool was full")
 
 KINDS = (*(kind.value for kind in Kind), FRAME, UNKNOWN)
+
+
+def count(kind: str, result: Result) -> None:
+    """Count a message."""
+    _counter(kind, result).inc()
+
+
+@cache
+def _counter(kind: str, result: Result) -> Counter:
+    """The counter itself; looking it up by its labels costs more than counting."""
+    return MESSAGES.labels(kind, result.value)
 
 
 def _initialise() -> None:

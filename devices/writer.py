@@ -26,6 +26,7 @@ from domain.errors import BadInput
 log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE_S = 5.0
+_ENOUGH = 50
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +79,7 @@ class Writer:
         written: told of jobs of which nothing more is to be written.
         bury: told that the log will never take a record of a job; the record to write in its place, if any.
         first_pause_s: before the first try again.
+        linger_s: how long a few records wait for more; each call costs as much as dozens of records.
     """
 
     def __init__(
@@ -88,8 +90,9 @@ class Writer:
         written: Callable[[Sequence[Job]], None],
         bury: Callable[[Job, BadInput], Record | None],
         first_pause_s: float = 0.1,
+        linger_s: float = 0.005,
     ) -> None:
-        self._first_pause_s = first_pause_s
+        self._first_pause_s, self._linger_s = first_pause_s, linger_s
         self._sink, self._begin, self._written, self._bury = sink, begin, written, bury
         self._lanes: dict[str, _Lane] = {}
 
@@ -124,6 +127,8 @@ class Writer:
     async def _write_fresh(self, lane: _Lane) -> None:
         try:
             while lane.fresh:
+                if self._linger_s and len(lane.fresh) < _ENOUGH:
+                    await asyncio.sleep(self._linger_s)
                 entries, lane.fresh = lane.fresh, []
                 if lane.keys:
                     lane.late += [entry for entry in entries if entry[0].key in lane.keys]

@@ -1,7 +1,7 @@
 """One side of the gateway's figure, in a process of its own: ``python -m tests.bench.gateway_side product|bare JSON``.
 
 It takes what the broker holds for it until so many messages are acknowledged, each only after the log's own acknowledgement, and
-prints one JSON object. Both sides get the same broker, log, window and payloads; the bare one judges nothing.
+prints one JSON object. Both sides get like brokers, logs, windows and payloads; the bare one judges nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from domain.ids import DeviceKind
 from domain.parties import BusinessForm, Device, Merchant
 from domain.topics import MQTT_WILDCARD, Topic
 from streams.sink import KafkaSink
+from streams.topics import MAX_MESSAGE_BYTES
 
 REGION = "330211"
 USCC = "92330211MA2ABC125M"
@@ -124,7 +125,12 @@ async def bare(task: Task) -> Taken:
     arrived = acknowledged = 0
     up = asyncio.Event()
     producer = AIOKafkaProducer(
-        bootstrap_servers=task.bootstrap, acks="all", enable_idempotence=True, linger_ms=LINGER_MS, max_batch_size=256 * 1024
+        bootstrap_servers=task.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=LINGER_MS,
+        max_batch_size=256 * 1024,
+        max_request_size=MAX_MESSAGE_BYTES,
     )
     await producer.start()
     client = paho.Client(

@@ -61,11 +61,16 @@ class Log:
 class Desk:
     """A writer with its tasks and what it told."""
 
-    def __init__(self, log, letter=None):
+    def __init__(self, log, letter=None, linger_s=0.0):
         self.done: list[Job] = []
         self.tasks: set[asyncio.Task] = set()
         self.writer = Writer(
-            log, begin=self.begin, written=self.done.extend, bury=lambda job, error: letter, first_pause_s=0.0001
+            log,
+            begin=self.begin,
+            written=self.done.extend,
+            bury=lambda job, error: letter,
+            first_pause_s=0.0001,
+            linger_s=linger_s,
         )
 
     def begin(self, work):
@@ -132,6 +137,17 @@ async def test_what_comes_while_a_call_is_on_its_way_goes_together_with_the_next
     await desk.until_done(6)
     assert [len(call) for call in log.calls] == [1, 5]
     assert log.most_together == 1
+
+
+@pytest.mark.parametrize(("count", "calls"), [(3, [6]), (50, [50, 50])], ids=["few wait for more", "enough do not wait"])
+async def test_a_few_records_wait_a_moment_for_more(count, calls):
+    log = Log()
+    desk = Desk(log, linger_s=0.2)
+    desk.writer.write([job("merchant-a", number) for number in range(count)])
+    await asyncio.sleep(0)
+    desk.writer.write([job("merchant-a", number) for number in range(count, 2 * count)])
+    await desk.until_done(2 * count)
+    assert [len(call) for call in log.calls] == calls
 
 
 @pytest.mark.parametrize(
