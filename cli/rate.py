@@ -28,7 +28,7 @@ _WORDS: Final = {
         "proposed": "（拟定，须经署名决定）",
         "reasons": "理由",
         "measures": "措施",
-        "lines": ("编号", "得分", "满分", "依据"),
+        "lines": ("编号", "分值", "满分", "依据"),
         "schemes": ("名称", "说明", "类型", "等级", "版本"),
         "none": "无",
     },
@@ -138,7 +138,7 @@ def _show(rating: Rating, language: str) -> None:
         tell(f"{words['reasons']}: {reason}")
     show_table(words["lines"], [_row(line, language) for line in (*rating.lines, *rating.subtotals)])
     for key, value in wire["measures"].items():
-        tell(f"{words['measures']}: {key} = {_cell(value)}")
+        tell(f"{words['measures']}: {key} = {_cell(value, language)}")
 
 
 def _row(line: Line, language: str) -> list[str]:
@@ -146,12 +146,14 @@ def _row(line: Line, language: str) -> list[str]:
     return [line.id, points, most, line.told(language)]
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, language: str = "") -> str:
     match value:
+        case dict() if language and value.keys() == _WORDS.keys():
+            return str(value[language])
         case dict():
-            return ", ".join(f"{key} {_cell(inner)}" for key, inner in value.items())
+            return ", ".join(f"{key} {_cell(inner, language)}" for key, inner in value.items())
         case list() | tuple():
-            return " ".join(_cell(inner) for inner in value)
+            return " ".join(_cell(inner, language) for inner in value)
         case bool():
             return "✓" if value else "✗"
         case _:

@@ -144,7 +144,7 @@ def charged(
         scheme: of the merchant; it knows the entry's code.
         past: entries that stand and were proposed before.
         set_off: final entries of the same incident.
-        later: final entries proposed after it. They do not count for the ordinal, but their points are under the caps.
+        later: final entries proposed after it. They do not count for the ordinal, but for the caps and the daily limit.
     """
     rule = scheme.rule(entry.violation_code)
     counted = _counted(entry, rule, scheme, past)
@@ -153,9 +153,10 @@ def charged(
     leniency = _leniency_of(entry)
     if leniency is Leniency.ALWAYS or (leniency is Leniency.IF_FIRST and not earlier):
         return _reduced(counted, waived=counted.points)
-    within = _reduced(counted, beyond_daily_limit=_beyond_daily_limit(counted, rule, of_month))
-    less = _reduced(within, incident=min(within.points, sum((d.points for d in set_off), NOTHING)))
     under_cap = [*of_month, *(d for d in later if d.month == entry.month)]
+    under_limit = [*of_month, *(d for d in under_cap[len(of_month) :] if "beyond_daily_limit" not in d.components)]
+    within = _reduced(counted, beyond_daily_limit=_beyond_daily_limit(counted, rule, under_limit))
+    less = _reduced(within, incident=min(within.points, sum((d.points for d in set_off), NOTHING)))
     return _reduced(less, capped=max(NOTHING, less.points - _room(rule, scheme, under_cap)))
 
 

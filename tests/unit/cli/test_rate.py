@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 import configs
 from cli.main import app
+from tests.unit.credit.builders import XIANGSHAN
 from tests.unit.credit.rating.merchants import indicators, levels
 
 FACTS: dict[str, dict[str, Any]] = {
@@ -79,14 +80,24 @@ def chinese_in(text: str) -> list[str]:
     return [line for line in text.splitlines() if any("\u4e00" <= letter <= "\u9fff" for letter in line)]
 
 
-@pytest.mark.parametrize("scheme", ["zhenhai", "rizhao", "fhrs", "nyc"])
+def one_of(code: str) -> dict[str, Any]:
+    """A violation of a code, with what only some codes need."""
+    keys = ("notified_at", "rectified_at", "incident_id", "subject")
+    more = {"XV05": {"days_lapsed": 3}, "XV14": {"coverage": "94.9"}, "XV16": {"severity": "major"}}
+    return {"code": code, "at": "2026-11-05", "rectify_by": "2026-11-06", **dict.fromkeys(keys), **more.get(code, {})}
+
+
+@pytest.mark.parametrize("scheme", ["zhenhai", "xiangshan", "rizhao", "fhrs", "nyc"])
 def test_english_is_complete(kitchen: Any, scheme: str) -> None:
     facts = indicators(I07=None, I20={"mean": None, "n": 0}, G01=None, G02=None) if scheme == "zhenhai" else FACTS[scheme]
     if scheme == "zhenhai":
         facts |= {"days_of_data": 3, "previous": "red", "caps": ["C1"], "vetoes": ["V2"], "provincial_score": None}
+    if scheme == "xiangshan":
+        facts |= {"violations": [one_of(code) for code in XIANGSHAN.rules for _ in range(5)], "ledger": {"carried": "30"}}
     wire = json.loads(kitchen("rate", scheme, "--json", "--lang", "en", facts=facts).stdout)
     told = [*wire["reasons"], *(line["why"] for line in wire["lines"])]
     assert chinese_in("\n".join(told)) == []
+    assert chinese_in(kitchen("rate", scheme, "--lang", "en", facts=facts).stdout) == [], "the table neither"
     assert (
         chinese_in(json.dumps(json.loads(kitchen("schemes", "facts", scheme, "--lang", "en").stdout), ensure_ascii=False)) == []
     )

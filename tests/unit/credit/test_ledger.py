@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit.ledger import Circumstances, key_of, propose, superseded
+from credit.ledger import Circumstances, charged, key_of, propose, superseded
 from credit.scheme import DeductionRule, Scheme
 from domain.deductions import DeductionState
 from domain.errors import ConfigurationError
@@ -194,6 +194,13 @@ def test_at_most_three_are_counted_per_class_camera_and_day():
     assert charge(replace(fourth, raised_at=AT + timedelta(hours=13)), history=three).points == 1, "after midnight"
     assert charge(a_warning("CV05", id="w-4"), history=three).points == 3, "another class"
     assert charge(fourth, history=three[:2]).points == 1, "the third"
+    late = charge(fourth, history=three, on_time=False)
+    assert (late.points, late.components["beyond_daily_limit"]) == (Decimal("0.5"), "1.0"), "the gravest three: 1.5 + 1 + 1"
+    assert charge(replace(fourth, id="w-5"), history=[*three, replace(late, id="d-4")]).points == 0, "1 is not among them"
+    finals = [replace(each, state=DeductionState.FINAL) for each in three]
+    assert charged(of_camera(9), XIANGSHAN, past=(), later=finals).points == 0, "they are counted whoever came first"
+    beyond = replace(entry, id="d-4", state=DeductionState.FINAL)
+    assert charged(of_camera(9), XIANGSHAN, past=(), later=[*finals[:2], beyond]).points == 1, "two are counted, and one is not"
     withdrawn = [replace(three[0], state=DeductionState.WITHDRAWN), *three[1:]]
     assert charge(fourth, history=withdrawn).points == 1, "one of them was withdrawn"
 
