@@ -187,7 +187,9 @@ class ProgressWatch:
     async def _read(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
         mine = sorted(partition for partition in self._mine() if partition[0] in self._topics)
         partitions = [TopicPartition(topic, number) for topic, number in mine]
-        if not partitions:
+        if not partitions:  # whoever gets one back later begins anew, and nothing of ours lags
+            self._progress.forget()
+            self._publish({}, monotonic())
             return
         committed = await admin.list_consumer_group_offsets(self._group, partitions=partitions)
         ends = await consumer.end_offsets(partitions)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from time import monotonic
 
 import pytest
+from prometheus_client import REGISTRY
 
 from streams.log import Log
 from streams.sink import KafkaSink
@@ -130,3 +131,25 @@ async def test_no_alarm_for_a_worker_that_only_waits(tmp_path):
 
 def all_run(workers) -> bool:
     return all(worker.process.poll() is None for worker in workers.values())
+
+
+async def test_a_worker_without_partitions_lags_nowhere_and_begins_anew_with_the_next(tmp_path):
+    mine, ended = {("findings", 0)}, []
+
+    def lag() -> float | None:
+        return REGISTRY.get_sample_value("kitchen_stream_lag", {"topic": "findings"})
+
+    async with log_at(tmp_path) as address:
+        await feed(address, "findings", EVENTS)
+        watch = ProgressWatch(
+            address, group="nobody", topics=["findings"], mine=lambda: mine, patience_s=60, every_s=0.05, end=ended.append
+        )
+        task = asyncio.create_task(watch.run())
+        await until(lambda: bool(lag()), "it sees what waits")
+        mine = set()
+        await until(lambda: lag() == 0, "what waits is another worker's")
+        assert watch._progress.age_s(("findings", 0), monotonic()) == 0
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert ended == []
