@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ from store.ports import Store
 COLUMNS: Final = ("uscc", "fact", "value", "month", "until", "observed_at", "source", "evidence", "reason")
 REQUIRED: Final = ("uscc", "fact", "value", "month", "source")
 MOST_ROWS: Final = 500_000
+_MONTH: Final = re.compile(r"2[01][0-9]{2}-(0[1-9]|1[0-2])")
 NULLS: Final = frozenset({"", "null", "NA"})
 
 
@@ -275,9 +277,8 @@ def _until(row: Mapping[str, Any], month: str) -> str:
     until = _text(row, "until", required=False) or month
     if until == "open":
         return FOR_EVER
-    first_of(until)
-    if until < month:
-        raise BadInput(Code.FIELD, f"{until} lies before {month}", where="until")
+    if not _MONTH.fullmatch(until) or until < month:
+        raise BadInput(Code.FIELD, f"{until[:20]!r} is no month from {month} on", where="until", hint="YYYY-MM, or open")
     return until
 
 

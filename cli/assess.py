@@ -15,6 +15,7 @@ from typing import Any
 import configs
 from casework.assessment import Assessor, Progress
 from casework.assessment_facts import FactImport, read_rows
+from casework.assessment_wiring import assessor_of
 from casework.report import report
 from casework.report_pdf import report_pdf
 from casework.report_seal import public_bytes, seal, verify
@@ -23,7 +24,6 @@ from cli.logs import set_up_logging
 from cli.output import show_json, show_table
 from cli.worker import Setting
 from configs.assessment_key import assessment_key
-from configs.scheme_sources import scheme_content
 from configs.values import Configuration
 from domain.errors import BadInput, Code, ConfigurationError, NotFound
 from domain.parties import Actor, Role
@@ -34,18 +34,6 @@ from store.ports import Store
 from web.report_page import report_page
 
 FORMS = ("json", "html", "pdf")
-
-
-def assessor_of(store: Store, configuration: Configuration, directory: Path) -> Assessor:
-    """The use cases over a store, by a site's configuration."""
-    return Assessor(
-        store,
-        schemes=configuration.ratings,
-        contents=lambda name: scheme_content(name, directory),
-        rules=configuration.rules,
-        assessing=configuration.assessments,
-        calendar=configuration.calendar,
-    )
 
 
 @contextmanager

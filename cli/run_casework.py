@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import orjson
+import structlog
 
 from alerts.channels import Channel, Webhook, WebPush
 from casework.relay import Relay
@@ -22,6 +24,10 @@ from configs.secrets import Secrets
 from configs.values import Site
 from streams import casework
 from streams.sink import KafkaSink
+
+log = structlog.get_logger(__name__)
+
+ASSESS_EVERY_S: Final = 20.0
 
 
 async def run(setting: Setting, *, host: str, port: int) -> None:
@@ -50,8 +56,22 @@ async def run(setting: Setting, *, host: str, port: int) -> None:
                     stop=stop,
                 )
             )
+            tasks.create_task(_assess(parts, stop))
             if port:
                 tasks.create_task(serve(parts, host=host, port=port, stop=stop))
+
+
+async def _assess(parts: Wiring, stop: asyncio.Event) -> None:
+    """Drive monthly assessments on: a piece at a time while there is something to do, else look again after a while."""
+    while not stop.is_set():
+        try:
+            done = await asyncio.to_thread(parts.assessor.sweep, clock.now())
+        except Exception:  # a month that cannot be assessed must never hold up a warning
+            log.exception("assessment.sweep_failed")
+            done = 0
+        if not done:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ASSESS_EVERY_S)
 
 
 def _register(parts: Wiring) -> None:

@@ -21,7 +21,17 @@ from web import serve as serve_app
 
 async def serve(parts: Wiring, *, host: str, port: int, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set."""
-    app = create_app(parts.office, parts.store, parts.media, parts.live, web_settings(parts), clock.now, intake=_intake(parts))
+    app = create_app(
+        parts.office,
+        parts.store,
+        parts.media,
+        parts.live,
+        web_settings(parts),
+        clock.now,
+        intake=_intake(parts),
+        assessor=parts.assessor,
+        seal=parts.seal,
+    )
     await serve_app(app, host, port, stop=stop)
 
 

@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import configs
+from casework.assessment import Assessor
+from casework.assessment_wiring import assessor_of
 from casework.consequences.terms import Terms
 from casework.office import Office
+from casework.report_seal import seal
 from cli.worker import Setting
+from configs.assessment_key import assessment_key
 from configs.secrets import Secrets, read_secrets
 from configs.values import Configuration
 from domain.errors import Unavailable
@@ -21,6 +26,7 @@ from streams.sink import KafkaSink
 from streams.topics import ensure_topics
 from web.language import translator
 from web.live import LiveStream
+from web.parts import Seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,8 @@ class Wiring:
     office: Office
     live: LiveStream
     sink: KafkaSink
+    assessor: Assessor
+    seal: Seal
 
 
 @asynccontextmanager
@@ -67,6 +75,8 @@ async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
                 office=office,
                 live=live,
                 sink=sink,
+                assessor=assessor_of(store, configuration, setting.config),
+                seal=partial(seal, key=assessment_key(setting.data / "secrets")),
             )
     finally:
         await live.close()

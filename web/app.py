@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from casework.assessment import Assessor
 from casework.office import Office
 from domain.errors import KitchenError
 from store.ports import Media, Store
@@ -22,7 +23,7 @@ from web.access import Access, BodyLimit, SignedInFirst
 from web.language import load_languages
 from web.limits import Attempts, Buckets
 from web.live import LiveStream
-from web.parts import Clock, Intake, Parts
+from web.parts import Clock, Intake, Parts, Seal
 from web.problems import NotSignedIn, problem_of, problem_response
 from web.recent import Recent
 from web.rendering import page_for
@@ -51,6 +52,8 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
     clock: Clock,
     *,
     intake: Intake | None = None,
+    assessor: Assessor | None = None,
+    seal: Seal | None = None,
 ) -> FastAPI:
     """Put the application together.
 
@@ -62,6 +65,8 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
         settings: what the site sets.
         clock: the only source of time.
         intake: where posted observations go; without it ``POST /api/v1/observations`` answers 503.
+        assessor: the monthly assessment; without it its routes answer 503 and its pages 404.
+        seal: signs reports.
     """
 
     @asynccontextmanager
@@ -94,6 +99,8 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
         sign_in_slots=asyncio.Semaphore(settings.sign_ins_at_once),
         device_buckets=Buckets(rate=settings.device_rate, burst=settings.device_burst),
         recent=Recent(),
+        assessor=assessor,
+        seal=seal,
     )
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
 
+from casework.assessment import Assessor
 from casework.office import Office
 from domain.events import DeadLetter
 from domain.observations import Observation
@@ -22,6 +23,8 @@ from web.recent import Recent
 from web.settings import WebSettings
 
 Clock: TypeAlias = Callable[[], datetime]
+Seal: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Signs the content of a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,12 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a route may ask for."""
+    """Everything a route may ask for.
+
+    Attributes:
+        assessor: the monthly assessment; without it its pages are not there.
+        seal: signs the content of a report.
+    """
 
     office: Office
     store: Store
@@ -61,6 +69,8 @@ class Parts:
     sign_in_slots: asyncio.Semaphore
     device_buckets: Buckets
     recent: Recent
+    assessor: Assessor | None = None
+    seal: Seal | None = None
 
 
 def parts_of(request: Request) -> Parts:

@@ -1,9 +1,10 @@
 """The HTTP API under ``/api/v1``: one module per noun."""
 
-from web.api import consequences, credit, evidence, health, live, observations, push, review, session, warnings
+from web.api import assessments, consequences, credit, evidence, health, live, observations, push, review, session, warnings
 
 ROUTERS = tuple(
-    module.router for module in (health, session, observations, warnings, credit, consequences, review, evidence, push, live)
+    module.router
+    for module in (health, session, observations, warnings, credit, assessments, consequences, review, evidence, push, live)
 )
 
 __all__ = ["ROUTERS"]
