@@ -36,6 +36,7 @@ FIGURES: Final = {
     "push": "push",
     "fanout": "fanout",
     "sweep": "sweep",
+    "credit": "credit",
     "start": "start",
 }
 """Name on the command line → module below ``cli.bench.figures``."""
