@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from devices.pump import BufferedClient, Pump
+from devices.pump import BufferedClient, Publish, Pump
 from domain.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
@@ -33,6 +33,7 @@ C = TypeVar("C", bound=paho.Client)
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _UNSUPPORTED = "Unsupported protocol version"
+_NO_PROPERTIES: Mapping[str, str] = {}
 _EVERYTHING, _STORED_ONLY = 1, 2
 _IF_NEW = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
 
@@ -225,6 +226,7 @@ class Connection:
             client,
             longest_pause_s=self.settings.reconnect_most_s,
             messages=lambda: self._arrivals,
+            on_publish=self._taken,
             on_unreachable=lambda: self._lost("the broker cannot be reached", known=True),
         )
 
@@ -386,6 +388,22 @@ class Connection:
                     resumed=self._resumed,
                     properties=user_properties(message.properties),
                     superfluous=not message.retain and _subscription_of(message.properties) == _STORED_ONLY,
+                )
+            )
+
+    def _taken(self, message: Publish) -> None:
+        """``_arrived`` for what did not go through paho."""
+        if self._on_message is not None:
+            self._on_message(
+                Delivery(
+                    topic=message.topic,
+                    payload=message.payload,
+                    qos=1,
+                    retained=message.retained,
+                    mid=message.mid,
+                    generation=self._generation,
+                    resumed=self._resumed,
+                    properties=_NO_PROPERTIES,
                 )
             )
 

@@ -12,7 +12,7 @@ import struct
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from paho.mqtt import __version__ as paho_version
 from paho.mqtt import client as paho
@@ -24,8 +24,17 @@ _FIRST_PAUSE_S = 0.25
 _MOST_AT_ONCE = 64
 _CHORES_EVERY_S = 1.0
 _CHUNK_BYTES = 64 * 1024
-_OVERRIDDEN = ("_sock_recv", "_sock_send")
+_NEEDED = ("_in_packet", "_protocol", "_sock_recv", "_sock_send")
 _PUBACK = struct.Struct("!BBH")
+
+
+class Publish(NamedTuple):
+    """A message at QoS 1 without properties."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    retained: bool
 
 
 class BufferedClient(paho.Client):
@@ -39,7 +48,8 @@ class BufferedClient(paho.Client):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        if missing := [name for name in _OVERRIDDEN if not callable(getattr(paho.Client, name, None))]:
+        there = {*dir(paho.Client), *vars(self)}
+        if missing := [name for name in _NEEDED if name not in there]:
             raise ConfigurationError(
                 f"paho-mqtt {paho_version} has no {' and no '.join(missing)}, which the gateway builds on",
                 key="paho-mqtt",
@@ -58,6 +68,35 @@ class BufferedClient(paho.Client):
         self._kept, self._at = b"", 0
         self._unsent.clear()
         return super().reconnect()
+
+    def take(self) -> Publish | None:
+        """The next message, if the buffer holds it whole and it is of the common sort (MQTT 3.1.1, QoS 1).
+
+        It costs a fifth of paho's own way. All else, and what is not as it should be, is paho's: None.
+        """
+        kept, at = self._kept, self._at
+        if self._protocol != paho.MQTTv311 or self._in_packet["command"] or at + 2 > len(kept) or kept[at] & 0xF6 != 0x32:
+            return None
+        first, length, shift, at = kept[at], 0, 0, at + 1
+        while True:
+            if at >= len(kept) or shift > 21:
+                return None
+            length |= (kept[at] & 0x7F) << shift
+            shift, at = shift + 7, at + 1
+            if kept[at - 1] < 0x80:
+                break
+        end = at + length
+        if end > len(kept) or length < 4:
+            return None
+        begin = at + 2 + int.from_bytes(kept[at : at + 2], "big")
+        if begin + 2 > end or not (mid := int.from_bytes(kept[begin : begin + 2], "big")):
+            return None
+        try:
+            topic = kept[at + 2 : begin].decode()
+        except UnicodeDecodeError:
+            return None
+        self._at = end
+        return Publish(topic, kept[begin + 2 : end], mid, bool(first & 1))
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Send PUBACKs, in one packet of the network; behind what the client itself has not sent yet, if there is any."""
@@ -102,14 +141,21 @@ class Pump:
         client: configured and told its broker by ``connect_async``.
         longest_pause_s: between two tries.
         messages: how many messages have come so far; tells whether reading once more is worth it.
+        on_publish: called with each message that need not go through paho.
         on_unreachable: called when the broker cannot even be reached.
     """
 
     def __init__(
-        self, client: BufferedClient, *, longest_pause_s: float, messages: Callable[[], int], on_unreachable: Callable[[], None]
+        self,
+        client: BufferedClient,
+        *,
+        longest_pause_s: float,
+        messages: Callable[[], int],
+        on_publish: Callable[[Publish], None],
+        on_unreachable: Callable[[], None],
     ) -> None:
         self._client, self._longest_pause_s = client, longest_pause_s
-        self._messages, self._on_unreachable = messages, on_unreachable
+        self._messages, self._on_publish, self._on_unreachable = messages, on_publish, on_unreachable
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._gone = asyncio.Event()
@@ -193,6 +239,8 @@ class Pump:
     def _readable(self, sock: Any) -> None:
         """Read what is there: as long as messages come, up to a bound, so that others get their turn too."""
         for _ in range(_MOST_AT_ONCE):
+            while (message := self._client.take()) is not None:
+                self._on_publish(message)
             before = self._messages()
             self._client.loop_read()
             if not self._current(sock):

@@ -4,6 +4,8 @@ import socket
 import struct
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -75,6 +77,41 @@ def test_the_system_is_asked_once_for_many_messages(wire):
         client.loop_read()
     assert arrived == list(range(1, MESSAGES + 1))
     assert counted.received == 1, "paho reads by _sock_recv no more: the gateway would be slow without a word"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    messages=st.lists(
+        st.tuples(st.text(min_size=1, max_size=20), st.integers(0, 65535), st.binary(max_size=300), st.integers(0, 15)),
+        max_size=8,
+    ),
+    cut=st.integers(0, 40),
+)
+def test_what_is_taken_from_the_buffer_is_what_paho_would_have_told(messages, cut):
+    packets = []
+    for topic, mid, payload, flags in messages:
+        name, qos = topic.encode("utf-8", "surrogatepass"), flags >> 1 & 3
+        content = struct.pack("!H", len(name)) + name + (struct.pack("!H", mid) if qos else b"") + payload
+        size = bytes([len(content)]) if len(content) < 128 else bytes([len(content) & 127 | 128, len(content) >> 7])
+        packets.append(bytes([0x30 | flags]) + size + content)
+    kept = b"".join(packets)
+    kept = kept[: max(0, len(kept) - cut)]
+    client = connected(None)
+    client._kept = kept
+    for (topic, mid, payload, flags), packet in zip(messages, packets, strict=True):
+        before = client._at
+        taken = client.take()
+        if taken is None:
+            assert (
+                flags >> 1 & 3 != 1
+                or not mid
+                or len(kept) < before + len(packet)
+                or topic != topic.encode("utf-8", "replace").decode()
+            )
+            assert client._at == before, "it is left to paho as it is"
+            return
+        assert taken == (topic, payload, mid, bool(flags & 1))
+        assert client._at == before + len(packet)
 
 
 def test_many_acknowledgements_are_sent_at_once(wire):
