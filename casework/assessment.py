@@ -57,6 +57,10 @@ class Progress:
     waits_until: datetime | None = None
 
 
+Follow = Callable[[UnitOfWork, Run, Sequence[Result], datetime], None]
+"""What is done with the results of a publication, or of a correction."""
+
+
 class Assessor:
     """The use cases of the monthly assessment over one store.
 
@@ -67,6 +71,7 @@ class Assessor:
         rules: the site's rules.
         assessing: what is counted from what, and who publishes.
         calendar: of working days.
+        follow: carries a publication into its consequences, in the transaction that publishes.
     """
 
     def __init__(
@@ -78,7 +83,9 @@ class Assessor:
         rules: Rules,
         assessing: Assessing,
         calendar: Calendar,
+        follow: Follow | None = None,
     ) -> None:
+        self._follow = follow
         self.store, self.schemes, self.assessing, self.calendar = store, schemes, assessing, calendar
         self._contents, self._rules = contents, rules
         self._raters: dict[str, Rater] = {}
@@ -352,6 +359,8 @@ class Assessor:
         with self.store.writing() as uow:
             uow.assessments.save_run(published, expected_version=run.row_version)
             _audit(uow, published, run.state.value, actor, now, reason=reason)
+            if self._follow is not None:
+                self._follow(uow, published, uow.assessments.results(run.id), now)
             uow.commit()
         log.info("assessment.published", run=run.id, by=actor.id)
         return published
@@ -418,7 +427,10 @@ class Assessor:
             if not uow.assessments.add_run(new, kept):
                 raise Conflict(f"{new.id} is there already")
             uow.assessments.add_inputs(inputs)
-            uow.assessments.add_results([rater.result(new, each, now) for each in inputs])
+            results = [rater.result(new, each, now) for each in inputs]
+            uow.assessments.add_results(results)
+            if self._follow is not None:
+                self._follow(uow, new, results, now)
             _audit(uow, ended, RunState.PUBLISHED.value, actor, now, reason=reason)
             _audit(uow, new, "", actor, now, reason=reason)
             uow.commit()

@@ -149,7 +149,6 @@ class FactImport:
         with self._store.writing() as uow:
             told = uow.assessments.rivals([fact for _, fact in facts])
             fresh: dict[str, Fact] = {}
-            known = 0
             for number, fact in facts:
                 key = (fact.uscc, fact.scheme, fact.fact, fact.month, fact.observed_at)
                 if told.setdefault(key, fact.id) != fact.id:
@@ -158,9 +157,8 @@ class FactImport:
                 else:
                     fresh[fact.id] = fact
             added = uow.assessments.add_facts(list(fresh.values()))
-            known = len(facts) - sum(1 for each in problems if each.column == "observed_at") - added
             uow.commit()
-        return Imported(rows=count, added=added, known=max(0, known), problems=tuple(sorted(problems, key=lambda p: p.row)))
+        return Imported(rows=count, added=added, known=len(fresh) - added, problems=tuple(sorted(problems, key=lambda p: p.row)))
 
 
 class _Check:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
-from casework.assessment import Assessor
+from casework.assessment import Assessor, Follow
+from casework.consequences.publication import Published, on_published
+from casework.desk import Desk, Work
 from configs.scheme_sources import scheme_content
 from configs.values import Configuration
-from store.ports import Store
+from store.assessments import Result, Run
+from store.ports import Store, UnitOfWork
 
 
-def assessor_of(store: Store, configuration: Configuration, directory: Path) -> Assessor:
-    """The use cases over a store, by a site's configuration."""
+def assessor_of(store: Store, configuration: Configuration, directory: Path, *, desk: Desk | None = None) -> Assessor:
+    """The use cases over a store, by a site's configuration.
+
+    Args:
+        store: the system of record.
+        configuration: of the site.
+        directory: where it was read from; its schemes are kept with the results.
+        desk: of the office; a publication leads to its consequences where the desk has their terms.
+    """
     return Assessor(
         store,
         schemes=configuration.ratings,
@@ -19,4 +31,25 @@ def assessor_of(store: Store, configuration: Configuration, directory: Path) -> 
         rules=configuration.rules,
         assessing=configuration.assessments,
         calendar=configuration.calendar,
+        follow=None if desk is None or desk.terms is None else following(desk),
     )
+
+
+def following(desk: Desk) -> Follow:
+    """Carries a publication into grades in force, roll proposals and draws."""
+
+    def follow(uow: UnitOfWork, run: Run, results: Sequence[Result], now: datetime) -> None:
+        told = [
+            Published(
+                uscc=result.uscc,
+                scheme=run.scheme,
+                month=run.month,
+                grade=result.grade,
+                score="" if result.score is None else f"{result.score:f}",
+                report_id=run.id,
+            )
+            for result in results
+        ]
+        on_published(Work(uow, desk), told, now)
+
+    return follow

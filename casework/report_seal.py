@@ -57,9 +57,9 @@ def fingerprint(public: bytes) -> str:
 
 
 def seal(content: Mapping[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
-    """The content with its hash and signature."""
+    """The content with its hash and signature, its keys in the order in which whoever reads it back has them."""
     return {
-        "content": content,
+        "content": json.loads(canonical(content)),
         "hash": digest(content),
         "algorithm": ALGORITHM,
         "signature": base64.b64encode(key.sign(canonical(content))).decode(),

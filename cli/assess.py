@@ -16,6 +16,8 @@ import configs
 from casework.assessment import Assessor, Progress
 from casework.assessment_facts import FactImport, read_rows
 from casework.assessment_wiring import assessor_of
+from casework.consequences.terms import Terms
+from casework.office import Office
 from casework.report import report
 from casework.report_pdf import report_pdf
 from casework.report_seal import public_bytes, seal, verify
@@ -28,7 +30,7 @@ from configs.values import Configuration
 from domain.errors import BadInput, Code, ConfigurationError, NotFound
 from domain.parties import Actor, Role
 from domain.time import format_instant, parse_instant
-from store import open_store
+from store import open_media, open_store
 from store.assessments import Run
 from store.ports import Store
 from web.report_page import report_page
@@ -52,7 +54,16 @@ def opened(setting: Setting) -> Iterator[tuple[Store, Configuration, Assessor]]:
                 for merchant in missing:
                     uow.merchants.put(merchant)
                 uow.commit()
-        yield store, configuration, assessor_of(store, configuration, setting.config)
+        office = Office(
+            store,
+            open_media(setting.endpoints.media),
+            rules=configuration.rules,
+            schemes=configuration.schemes,
+            routes=configuration.routes,
+            working_day=configuration.calendar.works,
+            terms=Terms.of(configuration),
+        )
+        yield store, configuration, assessor_of(store, configuration, setting.config, desk=office.desk)
     finally:
         store.close()
 

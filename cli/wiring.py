@@ -75,7 +75,7 @@ async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
                 office=office,
                 live=live,
                 sink=sink,
-                assessor=assessor_of(store, configuration, setting.config),
+                assessor=assessor_of(store, configuration, setting.config, desk=office.desk),
                 seal=partial(seal, key=assessment_key(setting.data / "secrets")),
             )
     finally:

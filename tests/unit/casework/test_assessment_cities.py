@@ -81,7 +81,7 @@ def test_a_report_explains_every_lost_point(zhenhai: tuple[Place, Run]) -> None:
     told = yellow(zhenhai)
     lost = sum(float(line["lost"]) for line in told["lines"] if line["lost"] is not None)
     assert lost == pytest.approx(100 - float(told["unrounded"]), abs=1e-4)
-    assert len([line for line in told["lines"] if line["id"][1:].isdigit() and len(line["id"]) == 3]) == 48
+    assert len([line for line in told["lines"] if line["id"][0] in "PIG" and len(line["id"]) == 3]) == 48
     assert all(line["origin"].get("how") for line in told["lines"] if line["id"][0] in "PIG" and len(line["id"]) == 3)
     assert told["drivers"][0]["lost"] >= told["drivers"][1]["lost"]
     assert told["regain"]
@@ -127,9 +127,8 @@ def test_a_pdf_is_the_same_bytes_each_time_and_shows_something(zhenhai: tuple[Pl
     text = document[0].get_textpage().get_text_range()
     assert sealed["content"]["merchant"]["name"] in text
     assert ("如何恢复分数" if language == "zh" else "How to regain points") in text
-    image = document[0].render(scale=0.5).to_pil().convert("L")
-    dark = sum(1 for pixel in image.getdata() if pixel < 128)
-    assert dark > 500
+    image = document[0].render(scale=1).to_pil().convert("L")
+    assert sum(image.histogram()[:160]) > 500  # ink
     document.close()
 
 
