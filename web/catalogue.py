@@ -28,10 +28,15 @@ BORN = datetime(2026, 11, 22, tzinfo=UTC)
 
 def sources() -> list[tuple[Path, str]]:
     """Files with messages and how they are read."""
-    python = [*sorted((ROOT / "web").rglob("*.py")), ROOT / "casework" / "words.py"]
+    python = [*sorted((ROOT / "web").rglob("*.py")), ROOT / "casework" / "words.py", *_notices()]
     return [(path, "python") for path in python] + [
         (path, "jinja2") for path in sorted((ROOT / "web" / "templates").glob("*.html"))
     ]
+
+
+def _notices() -> list[Path]:
+    """The messages that casework sends about consequences."""
+    return [ROOT / "casework" / "consequences" / name for name in ("telling.py", "watching.py")]
 
 
 def extract() -> Catalog:
