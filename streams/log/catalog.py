@@ -322,6 +322,7 @@ class Catalog:
             if any(self._root.iterdir()):
                 raise Damaged(f"{self._file} is missing though {self._root} holds topics; restore it from a copy")
             return
+        sync_directory(self._file.parent)  # written by a process that was killed, its name may be in memory only
         try:
             content: Any = json.loads(self._file.read_bytes())
             self._next_producer_id = self._producer_ids_below = int(content["producer_ids_below"])

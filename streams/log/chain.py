@@ -156,9 +156,16 @@ class Chain:
                     _cut_behind(segment, files[number + 1 :])
                     break
                 self._say(self.directory, Damage(0, 0, segment.end_offset, following))
-        if sync and segments and not segments[-1].sealed:
-            segments[-1].sync()
+        if sync:
+            self._sync(segments)
         return self._continued(segments, safe_to)
+
+    def _sync(self, segments: Sequence[Segment]) -> None:
+        """Make safe, before anything new is promised, all that was found: what comes to lie behind a tear would be cut."""
+        sync_directory(self.directory)
+        for segment in segments:
+            if not segment.sealed:
+                segment.sync()
 
     def _opened(self, file: File, safe_to: int) -> Segment:
         segment = Segment.open(file.path, file.name, safe_to)
@@ -213,6 +220,8 @@ def _present(directory: Path) -> list[File]:
         files.append(File(name, path))
     files.sort(key=lambda file: (file.name.base_offset, file.name.generation))
     kept = [file for file in files if not any(_replaces(other.name, file.name) for other in files)]
+    if len(kept) < len(files):
+        sync_directory(directory)  # killed after a rename, its name may be in memory only
     for file in files:
         if file not in kept:
             file.path.with_suffix(SEAL_SUFFIX).unlink(missing_ok=True)

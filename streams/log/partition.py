@@ -64,6 +64,7 @@ class Partition:
         self._metrics = metrics
         self._failure: str | None = None
         self._dirty: list[Segment] = []
+        self._syncing: list[Segment] = []
         self._syncing_to = 0
         self._commit = GroupCommit(self._begin_sync, executor, self._end_sync)
         notes = load_upkeep(directory)
@@ -75,6 +76,8 @@ class Partition:
             self._upkeep.keep_producers()
         self.high_watermark = self.end_offset
         """Offset below which records are shown."""
+        self.synced_offset = self.end_offset if settings.fsync else 0
+        """Offset below which records are known to be on disk."""
 
     @property
     def start_offset(self) -> int:
@@ -216,8 +219,8 @@ class Partition:
 
     def apply(self, settings: TopicSettings) -> None:
         """Keep the topic otherwise from now on."""
-        if settings.fsync and not self.settings.fsync and self.chain.active.size:
-            self._dirty.append(self.chain.active)  # what was shown without a sync is synced with the next batch
+        if settings.fsync and not self.settings.fsync:  # what was shown without a sync is synced with the next batch
+            self._dirty = [segment for segment in self.chain.segments if not segment.sealed]
         self.settings = settings
         self.producers.relax(strict=settings.fsync)
 
@@ -292,7 +295,8 @@ class Partition:
         return known_to
 
     def _begin_sync(self) -> Callable[[], None]:
-        files, self._dirty = self._dirty, []
+        files = self._syncing = [segment.pin() for segment in self._dirty if not segment.sealed]
+        self._dirty = []
         self._syncing_to = self.end_offset
         failure = self._failure
 
@@ -308,7 +312,11 @@ class Partition:
 
     def _end_sync(self, problem: BaseException | None) -> None:
         self._metrics.syncs += 1
+        for segment in self._syncing:
+            segment.unpin()
+        self._syncing = []
         if problem is None:
+            self.synced_offset = max(self.synced_offset, self._syncing_to)
             self._show(self._syncing_to)
         else:
             self.fail(problem)

@@ -299,7 +299,7 @@ class Upkeep:
                 return
 
     async def _note_synced(self) -> None:
-        synced = self._partition.high_watermark
+        synced = self._partition.synced_offset
         if self._partition.settings.fsync and synced > self._synced_noted:
             await self._blocking(lambda: self._chain.note_synced(synced))
             self._synced_noted = synced

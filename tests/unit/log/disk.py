@@ -1,5 +1,7 @@
 """A disk whose power can be cut: what was synced stays, of everything else any part may be lost, kept or damaged.
 
+A process on it can also be killed: everything written is there for the next one, but no safer than it was.
+
 The rule to know: bytes and names are two things. A file's bytes are safe after an fsync of the file, its name after an
 fsync of the directory; a rename or deletion that was not synced may have happened or not, each name for itself.
 """
@@ -45,13 +47,49 @@ class Disk:
         """Watch what this process syncs, renames and deletes."""
         patch.setattr(os, "fsync", self._synced)
         patch.setattr(os, "fdatasync", self._synced)
-        for name in ("rename", "replace", "unlink", "open"):
+        for name in ("rename", "replace", "unlink", "rmdir", "open"):
             patch.setattr(os, name, self._frozen(getattr(os, name)))
 
     def cut(self, target: Path, dice: random.Random) -> None:
         """Write to ``target`` what a power cut at this moment may leave."""
         with self._held:
             self._leave(self.root, target, dice)
+
+    def kill(self, target: Path, shadow: Path) -> Disk:
+        """What a process that begins after a kill at this moment finds: every byte and name, and only what was synced is safe.
+
+        Args:
+            target: where it finds them; not there yet.
+            shadow: as for a new disk, empty.
+        """
+        with self._held:
+            left = Disk(target, shadow)
+            moved: dict[int, int] = {}
+            self._move(self.root, target, shadow, moved)
+            for number, content in self._bytes.items():
+                if number not in moved:  # deleted, but perhaps not for good
+                    again = shadow / f"moving{number}"
+                    lives = self._shadow / str(number)
+                    again.write_bytes(lives.read_bytes() if lives.exists() else content)
+                    moved[number] = again.stat().st_ino
+                    again.rename(shadow / str(moved[number]))
+                left._bytes[moved[number]] = content
+            for directory, names in self._names.items():
+                here = target / directory.relative_to(self.root)
+                # one that is known by name only never had a byte synced
+                left._names[here] = {name: moved.get(number, -number) for name, number in names.items()}
+            return left
+
+    def _move(self, directory: Path, target: Path, shadow: Path, moved: dict[int, int]) -> None:
+        target.mkdir()
+        for name, number in _names_in(directory).items():
+            if (directory / name).is_dir():
+                self._move(directory / name, target / name, shadow, moved)
+                moved[number] = (target / name).stat().st_ino
+            else:
+                (target / name).write_bytes((directory / name).read_bytes())
+                moved[number] = (target / name).stat().st_ino
+                os.link(target / name, shadow / str(moved[number]))
 
     def _leave(self, directory: Path, target: Path, dice: random.Random) -> None:
         target.mkdir()

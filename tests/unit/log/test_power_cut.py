@@ -1,4 +1,7 @@
-"""A power cut, modelled: what was synced survives, and of what came after any piece or none, damaged or not."""
+"""A power cut, modelled: what was synced survives, and of what came after any piece or none, damaged or not.
+
+The process may be killed before, once or again and again: the next one finds everything written, but no safer than it was.
+"""
 
 from __future__ import annotations
 
@@ -105,8 +108,11 @@ async def test_after_a_power_cut_everything_acked_is_there(tmp_path: Path, synce
 
 
 @settings(max_examples=times(30), deadline=None)
-@given(seed=st.integers(0, 2**32), steps=st.lists(st.integers(0, 60), min_size=1, max_size=3))
-def test_cut_after_cut_nothing_promised_is_missing(seed: int, steps: list[int]) -> None:
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.lists(st.tuples(st.sampled_from(["cut", "killed"]), st.integers(0, 60)), min_size=1, max_size=4),
+)
+def test_cut_after_cut_and_kill_nothing_promised_is_missing(seed: int, steps: list[tuple[str, int]]) -> None:
     """Produce, retention, compaction, deletion of records and topics, at any moment, also while the last cut is repaired."""
     dice = random.Random(seed)  # threads decide too: a seed is a hint, not a replay
     with (
@@ -118,13 +124,15 @@ def test_cut_after_cut_nothing_promised_is_missing(seed: int, steps: list[int]) 
         changing: set[str] = set()
         ids: set[int] = set()
         (Path(name) / "0").mkdir()
-        for round_, count in enumerate(steps):
-            (Path(name) / f"shadow{round_}").mkdir()
-            disk = Disk(Path(name) / str(round_), Path(name) / f"shadow{round_}")
-            after = Path(name) / str(round_ + 1)
+        (Path(name) / "shadow0").mkdir()
+        disk = Disk(Path(name) / "0", Path(name) / "shadow0")
+        for round_, (end, count) in enumerate(steps, 1):
+            after, shadow = Path(name) / str(round_), Path(name) / f"shadow{round_}"
+            shadow.mkdir()
             with patch.context() as watched:
                 disk.install(watched)
-                topics, changing, ids = asyncio.run(live_until_cut(disk, after, dice, count, topics, changing, ids))
+                left, *told = asyncio.run(live_until(end, disk, after, shadow, dice, count, topics, changing, ids))
+            disk, (topics, changing, ids) = left, told
         asyncio.run(live_on(after, topics, changing))
 
 
@@ -181,21 +189,26 @@ async def cut_before_every_step(disk: Disk, cuts: Path, change: str) -> tuple[di
         return dict(clients.topics), taken
 
 
-async def live_until_cut(
+async def live_until(
+    end: str,
     disk: Disk,
     after: Path,
+    shadow: Path,
     dice: random.Random,
     count: int,
     topics: dict[str, Promised],
     changing: set[str],
     ids: set[int],
-) -> tuple[dict[str, Promised], set[str], set[int]]:
-    """Start, judge, do some things, cut; returns what was promised at that moment."""
+) -> tuple[Disk, dict[str, Promised], set[str], set[int]]:
+    """Start, judge, do some things, be cut or killed; returns the disk as found then, and what was promised."""
     with ThreadPoolExecutor(3) as executor:
         catalog, metrics = opened(disk.root, executor)
         judge(catalog, topics, changing)
         assert metrics.damaged_ranges == 0
         told = {name: promised for name, promised in topics.items() if name not in changing}
+        for name, promised in told.items():
+            if promised.settings.fsync:  # consumers are shown it, so it is as good as acknowledged
+                promised.acked.update(stored(catalog.partition(name, 0)))
         for name in changing:
             if catalog.get(name) is not None:
                 await catalog.delete(name)
@@ -210,10 +223,14 @@ async def live_until_cut(
                 await clients.settle()
         promised = {name: each.copy() for name, each in clients.topics.items()}
         under_way, given = set(clients.changing), set(ids)
-        disk.cut(after, dice)
+        if end == "killed":
+            left = disk.kill(after, shadow)
+        else:
+            disk.cut(after, dice)
+            left = Disk(after, shadow)
         await clients.settle()
         await catalog.close()
-        return promised, under_way, given
+        return left, promised, under_way, given
 
 
 async def live_on(directory: Path, topics: dict[str, Promised], changing: set[str]) -> None:
