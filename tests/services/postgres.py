@@ -43,9 +43,16 @@ class Postgres:
 
     def fresh(self) -> str:
         """Create a database of its own and return its URL."""
+        return self._create("template1")
+
+    def copy(self, url: str) -> str:
+        """The same with everything another one holds, to which nobody is connected."""
+        return self._create(url.rpartition("/")[2])
+
+    def _create(self, template: str) -> str:
         name = f"kitchen_{secrets.token_hex(6)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return self.url(name)
 
 
