@@ -33,6 +33,7 @@ from tests.unit.casework.scene import (
     sqlite_url,
     webhook_route,
 )
+from tests.unit.log.length import times
 
 ZONES = ("kitchen", "store", "hall")
 
@@ -129,7 +130,7 @@ def _one_by_one(take: Any, items: Sequence[Any], scene: Scene) -> list[object]:
     return told
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=times(4), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.data())
 def test_a_batch_of_findings_writes_what_they_write_one_by_one(registered_database: Path, data: st.DataObject) -> None:
     with _fresh(registered_database) as (plain, plain_url), _fresh(registered_database) as (batched, batched_url):
@@ -151,7 +152,7 @@ def test_a_batch_of_findings_writes_what_they_write_one_by_one(registered_databa
             uow.audit.verify()
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=times(4), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.data())
 def test_a_batch_of_facts_writes_what_they_write_one_by_one(registered_database: Path, data: st.DataObject) -> None:
     with _fresh(registered_database) as (plain, plain_url), _fresh(registered_database) as (batched, batched_url):

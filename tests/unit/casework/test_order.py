@@ -18,6 +18,7 @@ from domain.records import Batch
 from domain.time import format_instant
 from store import open_media, open_store
 from tests.unit.casework.scene import HOUR, START, Scene, quick_directory, sqlite_url
+from tests.unit.log.length import times
 
 EXPOSED = ("received", "in_store", "in_use", "on_sale")
 MINUTES = st.integers(0, 20)
@@ -102,7 +103,7 @@ def _orders(facts: list[Observation], draw: Any) -> tuple[list[Observation], lis
     return sorted(facts, key=lambda fact: fact.event_time), draw(st.permutations([*facts, *again]))
 
 
-@settings(max_examples=25, deadline=None, phases=PHASES)
+@settings(max_examples=times(6), deadline=None, phases=PHASES)
 @given(data=st.data())
 def test_in_any_order_the_facts_of_a_lot_leave_the_same_lot_and_no_warning_less(
     registered_database: Path, data: st.DataObject
@@ -118,7 +119,7 @@ def test_in_any_order_the_facts_of_a_lot_leave_the_same_lot_and_no_warning_less(
     assert shuffled.stored == in_order.stored
 
 
-@settings(max_examples=25, deadline=None, phases=PHASES)
+@settings(max_examples=times(6), deadline=None, phases=PHASES)
 @given(data=st.data())
 def test_in_any_order_the_facts_of_an_expired_lot_that_stays_exposed_raise_the_same_warnings(
     registered_database: Path, data: st.DataObject
