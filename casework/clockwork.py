@@ -143,9 +143,7 @@ def sweep_warnings(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> Sw
 
 def _hold_ledgers(work: Work, found: Sequence[Warning], now: datetime) -> None:
     """Take the ledgers of those that will be charged, in one order: two sweeps that took them as they came would cross."""
-    rules = work.desk.rules
-    flagged = (deadlines.flag(warning, deadlines.due(warning, rules, now), rules) for warning in found)
-    for uscc in sorted({warning.uscc for warning in flagged if deadlines.charge_due(warning, now)}):
+    for uscc in sorted({warning.uscc for warning in found if deadlines.charge_due(warning, now)}):  # whatever is flagged on it
         work.uow.lock(f"ledger:{uscc}")
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Iterable
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from domain.errors import ConfigurationError, NotFound, Unavailable
 from store.ports import Media
+
+T = TypeVar("T")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 AT_ONCE = 8
@@ -79,12 +82,15 @@ class FolderMedia:
         """Keep several: each as ``put`` does, but the names are flushed once for each directory."""
         wanted = {digest(data): data for data, _ in items}
         try:
-            new = {self._path(name): data for name, data in wanted.items() if not self._holds(name)}
-            if new:
-                directories = {self._directory, *(path.parent for path in new)}
-                with ThreadPoolExecutor(min(AT_ONCE, len(new))) as pool:  # the disk flushes together what comes together
-                    list(pool.map(_write_beside, new, new.values()))
-                    list(pool.map(_flush_directory, directories))
+            new = [(self._path(name), data) for name, data in wanted.items() if not self._holds(name)]
+            if not new:
+                return
+            directories = list({path.parent for path, _ in new})
+            for directory in directories:
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with ThreadPoolExecutor(AT_ONCE) as pool:  # the disk flushes together what comes together
+                _each(pool, new, lambda item: _write_into(*item))
+                _each(pool, [self._directory, *directories], _flush_directory)
         except OSError as error:
             raise Unavailable(f"the media folder cannot be written: {error}") from error
 
@@ -109,21 +115,33 @@ class FolderMedia:
         return self._directory / sha256[:2] / sha256
 
 
+def _each(pool: ThreadPoolExecutor, items: Sequence[T], effect: Callable[[T], None]) -> None:
+    """Every item, each thread its share of them."""
+
+    def share(own: Sequence[T]) -> None:
+        for item in own:
+            effect(item)
+
+    list(pool.map(share, [items[number::AT_ONCE] for number in range(min(AT_ONCE, len(items)))]))
+
+
 def _write_whole(path: Path, data: bytes) -> None:
-    _write_beside(path, data)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_into(path, data)
     for directory in (path.parent, path.parent.parent):  # the names must last as well as the bytes
         _flush_directory(directory)
 
 
-def _write_beside(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+def _write_into(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; its directory is there."""
+    beside = f"{path.parent}/.new-{secrets.token_hex(8)}"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
+            os.fsync(descriptor)
+        os.replace(beside, path)  # noqa: PTH105 - a thousand times a second
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise

@@ -24,6 +24,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SQLITE = "sqlite"
 
+Processor = Callable[[Any], Any]
+"""What makes a parameter of a value; SQLAlchemy's own would ask the type at each value anew."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=dict)
+
 Whole: TypeEngine[int] = BigInteger().with_variant(Integer(), SQLITE)
 """A 64-bit integer. STRICT tables know only the name INTEGER."""
 
@@ -40,6 +45,14 @@ def micros(at: datetime) -> int:
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no time zone: only aware datetimes are stored")
     return (at - EPOCH) // MICROSECOND
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def instant(since_1970_us: int) -> datetime:
@@ -61,6 +74,15 @@ class Line(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """COLLATE "C" on PostgreSQL; SQLite compares bytes by itself."""
         return dialect.type_descriptor(Text() if dialect.name == SQLITE else Text(collation="C"))
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        """Plain text passes without further ado."""
+        checked = self.process_bind_param
+
+        def process(value: str | None) -> str | None:
+            return value if value is None or (value.isascii() and "\0" not in value) else checked(value, dialect)
+
+        return process
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Refuse what PostgreSQL cannot hold on both, so that a message is bad everywhere or nowhere.
@@ -86,6 +108,16 @@ class Word(TypeDecorator[StrEnum]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """As ``Line``."""
         return dialect.type_descriptor(Text() if dialect.name == SQLITE else Text(collation="C"))
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        """A word that is known is not looked for among the members again."""
+        known: dict[object, str | None] = {None: None, **{word.value: word.value for word in self.words}}
+        checked = self.process_bind_param
+
+        def process(value: StrEnum | str | None) -> str | None:
+            return known[value] if value in known else checked(value, dialect)
+
+        return process
 
     def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:
         """The plain word."""
@@ -123,6 +155,10 @@ class Instant(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """INTEGER on SQLite, so that comparing and ordering are exact."""
         return dialect.type_descriptor(Integer() if dialect.name == SQLITE else DateTime(timezone=True))
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        """As ``process_bind_param``."""
+        return _micros if dialect.name == SQLITE else super().bind_processor(dialect) or _same
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Refuses naive datetimes with ValueError."""
@@ -184,7 +220,7 @@ class Exact(TypeDecorator[Decimal]):
 
 def to_json(value: object) -> str:
     """JSON in ASCII, so that strings PostgreSQL's text cannot hold survive as escapes."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=dict)
+    return _ENCODER.encode(value)
 
 
 class Json(TypeDecorator[Any]):
