@@ -111,6 +111,8 @@ GRADES: Mapping[str, str] = MappingProxyType(
         "orange": _("橙色"),
         "red": _("红色"),
         "green": _("绿色"),
+        "unrated": _("未评级"),
+        "provisional": _("暂定"),
         "A": _("A 级"),
         "B": _("B 级"),
         "C": _("C 级"),

@@ -1,7 +1,7 @@
 """The pages people see: server-rendered, one module per noun."""
 
-from web.pages import consequences, credit, home, review, session, shell, warning
+from web.pages import assessments, consequences, credit, home, review, scores, session, shell, warning
 
-ROUTERS = tuple(module.router for module in (shell, session, home, warning, credit, consequences, review))
+ROUTERS = tuple(module.router for module in (shell, session, home, warning, credit, consequences, scores, assessments, review))
 
 __all__ = ["ROUTERS"]

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from PIL import Image, ImageDraw
 
 import configs
+from casework.assessment_wiring import assessor_of
 from casework.consequences.terms import Terms
 from casework.office import Office
 from configs.loader import demo_directory
@@ -136,7 +137,17 @@ class Kitchen:
             translator=translator,
             terms=Terms.of(demo),
         )
-        self.app = create_app(self.office, self.store, self.media, self.live, self.settings, self.clock, intake=self._intake())
+        self.assessor = assessor_of(self.store, demo, demo_directory())
+        self.app = create_app(
+            self.office,
+            self.store,
+            self.media,
+            self.live,
+            self.settings,
+            self.clock,
+            intake=self._intake(),
+            assessor=self.assessor,
+        )
 
     def _intake(self) -> Intake:
         async def accept(observation: Observation) -> None:
