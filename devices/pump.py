@@ -69,6 +69,18 @@ class BufferedClient(paho.Client):
         self._unsent.clear()
         return super().reconnect()
 
+    def fill(self) -> bool:
+        """Read what is there, unless something is left or paho is in the middle of a packet; False if there is nothing."""
+        if self.holds or self._in_packet["command"]:
+            return True
+        try:
+            self._kept, self._at = super()._sock_recv(_CHUNK_BYTES), 0
+        except BlockingIOError:
+            return False
+        except OSError:  # paho hears of it when it reads, and of the end too
+            pass
+        return True
+
     def take(self) -> Publish | None:
         """The next message, if the buffer holds it whole and it is of the common sort (MQTT 3.1.1, QoS 1).
 
@@ -239,8 +251,14 @@ class Pump:
     def _readable(self, sock: Any) -> None:
         """Read what is there: as long as messages come, up to a bound, so that others get their turn too."""
         for _ in range(_MOST_AT_ONCE):
+            if not self._client.fill():
+                return
+            taken = False
             while (message := self._client.take()) is not None:
                 self._on_publish(message)
+                taken = True
+            if taken and not self._client.holds:
+                break
             before = self._messages()
             self._client.loop_read()
             if not self._current(sock):

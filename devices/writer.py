@@ -79,7 +79,7 @@ class Writer:
         written: told of jobs of which nothing more is to be written.
         bury: told that the log will never take a record of a job; the record to write in its place, if any.
         first_pause_s: before the first try again.
-        linger_s: how long a few records wait for more; each call costs as much as dozens of records.
+        linger_s: how long a few records wait for more when no call is on its way; a call costs as much as dozens of records.
     """
 
     def __init__(
@@ -126,9 +126,9 @@ class Writer:
 
     async def _write_fresh(self, lane: _Lane) -> None:
         try:
+            if self._linger_s and len(lane.fresh) < _ENOUGH:
+                await asyncio.sleep(self._linger_s)
             while lane.fresh:
-                if self._linger_s and len(lane.fresh) < _ENOUGH:
-                    await asyncio.sleep(self._linger_s)
                 entries, lane.fresh = lane.fresh, []
                 if lane.keys:
                     lane.late += [entry for entry in entries if entry[0].key in lane.keys]

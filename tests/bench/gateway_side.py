@@ -25,6 +25,7 @@ from devices.gateway import Gateway
 from devices.limits import Limits
 from devices.registers import Registers
 from domain.ids import DeviceKind
+from domain.observations import Kind
 from domain.parties import BusinessForm, Device, Merchant
 from domain.topics import MQTT_WILDCARD, Topic
 from streams.sink import KafkaSink
@@ -94,15 +95,10 @@ async def product(task: Task) -> Taken:
         port=task.mqtt_port, user=task.user, password=task.password, client_id=f"session-{task.user}", in_flight=IN_FLIGHT
     )
 
-    counters = [
-        metrics.MESSAGES.labels(kind, result.value)
-        for kind in metrics.KINDS
-        for result in metrics.Result
-        if result is not metrics.Result.THROTTLED
-    ]
+    accepted = metrics.MESSAGES.labels(Kind.SCALE_WEIGH.value, metrics.Result.ACCEPTED.value)
 
     def finished() -> int:
-        return 0 if metrics.IN_HAND._value.get() else int(sum(counter._value.get() for counter in counters))
+        return 0 if metrics.IN_HAND._value.get() else int(accepted._value.get())
 
     async with KafkaSink(task.bootstrap, client_id="bench", linger_ms=LINGER_MS) as sink:
         gateway = Gateway(settings, sink, registers, Limits(), lambda: datetime.now(UTC))
