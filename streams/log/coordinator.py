@@ -123,6 +123,7 @@ class Coordinator:
         found.sync(speaker.member_id, generation, assignments, reply, self._clock())
         self._settle()
         synced = await reply
+        self._keep(found)  # once more, if the disk refused it before
         if synced.error is ErrorCode.none and (keeping := self._keeping.get(speaker.group)) is not None:
             await asyncio.wait([keeping])
             if keeping.exception() is not None:
@@ -273,7 +274,8 @@ class Coordinator:
     def _keep(self, group: Group) -> None:
         """Write a group down if it has settled since; one that leaves nothing behind is forgotten instead."""
         name = group.name
-        if self._settled.get(name, 0) == group.settled or self._closed:
+        unsettled = group.state not in (GroupState.STABLE, GroupState.EMPTY)  # a round is under way
+        if self._settled.get(name, 0) == group.settled or unsettled or self._closed:
             return
         self._settled[name] = group.settled
         if group.state is GroupState.EMPTY and not self._journal.of_group(name):
@@ -284,16 +286,24 @@ class Coordinator:
         keeping.add_done_callback(lambda done: self._kept(name, done))
 
     def _kept(self, name: str, keeping: asyncio.Task[None]) -> None:
-        if not keeping.cancelled():
-            keeping.exception()  # logged and counted by the journal
-        if self._keeping.get(name) is keeping:
-            del self._keeping[name]
+        refused = not keeping.cancelled() and keeping.exception() is not None  # logged and counted by the journal
+        if self._keeping.get(name) is not keeping:
+            return
+        del self._keeping[name]
+        if refused:
+            self._settled.pop(name, None)  # it is written down with the next change, or when a member asks again
+        else:
             self._settle()
 
     async def _forget(self, name: str) -> None:
-        self._groups.pop(name, None)
+        group = self._groups.pop(name, None)
         self._settled.pop(name, None)
-        await self._journal.forget_group(name)
+        try:
+            await self._journal.forget_group(name)
+        except OSError:
+            if group is not None:
+                self._groups.setdefault(name, group)
+            raise
 
 
 def _new_id(terms: Joining) -> str:

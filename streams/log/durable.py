@@ -5,13 +5,16 @@ The rule to know: a new or renamed file is only there after a power cut once its
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from crc32c import crc32c
 
+PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
+"""What ends by itself once there is room again; any other failure of a write says that the disk cannot be trusted."""
 _CHECKSUM_BYTES = 4
 
 
@@ -27,12 +30,28 @@ def sync_directory(directory: Path) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a mixture."""
     draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # on a full disk it would take the room of what comes next
+        raise
     sync_directory(path.parent)
+
+
+def write_at(descriptor: int, content: bytes | bytearray | memoryview, position: int) -> None:
+    """Write all of it; a disk that takes a part only says why at the next try.
+
+    Raises:
+        OSError: nothing behind ``position`` counts.
+    """
+    written = 0
+    with memoryview(content) as view:
+        while written < len(content):
+            written += os.pwrite(descriptor, view[written:], position + written)
 
 
 def checked(content: bytes) -> bytes:

@@ -99,7 +99,7 @@ class Metrics:
     segments: int = 0
     stored_bytes: int = 0
     storage_failures: int = 0
-    """Appends that the disk did not take."""
+    """Appends and commits that the disk did not take."""
     failed_partitions: int = 0
     """Partitions that take no more because a sync or write failed in a way that cannot be repeated."""
     compactions: int = 0

@@ -1,7 +1,8 @@
 """Where each consumer group has read to, and what must be remembered of the group itself, kept on disk.
 
 The rule to know: a commit counts, for readers too, once it is synced. All file work happens in the executor: a
-commit is a line in memory until the next sync writes everything that has come together.
+commit is a line in memory until the next sync writes everything that has come together. A disk that is full refuses what has
+come together and nothing else; only a failed sync ends the journal, because the kernel tells it once.
 
 A line is JSON behind its length and CRC: ``[group, topic, partition, offset, note, committed_at]`` (files of earlier versions
 have no time), ``{"group": …}`` for a group as ``snapshot`` has it, ``{"ended": group}`` when it is worth keeping no more,
@@ -22,13 +23,17 @@ import structlog
 from crc32c import crc32c
 
 from streams.log.commit import GroupCommit
-from streams.log.durable import replace_file, sync_directory
+from streams.log.durable import PASSING, write_at
 from streams.log.metrics import Metrics
 
 logger = structlog.get_logger(__name__)
 
 _ENTRY: Final = struct.Struct(">II")
 _REWRITE_BYTES: Final = 4 * 1024 * 1024
+
+
+class NotTaken(OSError):
+    """There is no room for what was to be written; what was there before is as it was, and later there may be."""
 
 
 class Position(NamedTuple):
@@ -69,8 +74,11 @@ class OffsetJournal:
         self._arrived: list[Line] = []
         self._written: list[Line] = []
         self._failure: str | None = None
+        self._descriptor, self._size, self._rewrite_above = -1, 0, _REWRITE_BYTES
         self._read(opened_at)
-        self._descriptor, self._size = self._rewrite(self._everything())
+        self._rewrite(self._everything())
+        self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._sync_name()
         self._commit = GroupCommit(self._begin, executor, self._end)
 
     def __getitem__(self, position: Position) -> Committed:
@@ -97,6 +105,7 @@ class OffsetJournal:
         """Record commits and groups and wait until they are on disk.
 
         Raises:
+            NotTaken: they are not, for want of room; trying again may succeed.
             OSError: they may not be; the journal takes no more until a restart.
         """
         self._arrived.extend(entries)
@@ -121,6 +130,7 @@ class OffsetJournal:
         """Wait for a sync under way, then close the file."""
         await self._commit.idle()
         os.close(self._descriptor)
+        os.close(self._folder)
 
     def _read(self, opened_at: int) -> None:
         try:
@@ -163,41 +173,89 @@ class OffsetJournal:
     def _everything(self) -> list[Line]:
         return [*self._kept.values(), *(each for known in self._committed.values() for each in known.items())]
 
-    def _rewrite(self, lines: list[Line]) -> tuple[int, int]:
-        """Write only what is in force; returns the new file's descriptor and size."""
+    def _rewrite(self, lines: list[Line]) -> None:
+        """Write only what is in force, into a new file; its name is not yet safe.
+
+        Raises:
+            OSError: the old file is written on.
+        """
         content = _encoded(lines)
-        replace_file(self._path, content)
-        sync_directory(self._path.parent)
-        return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), len(content)
+        draft = self._path.with_name(self._path.name + ".new")
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        try:
+            write_at(descriptor, content, 0)
+            os.fsync(descriptor)
+            draft.replace(self._path)
+        except BaseException:
+            os.close(descriptor)
+            draft.unlink(missing_ok=True)
+            raise
+        old, self._descriptor, self._size = self._descriptor, descriptor, len(content)
+        self._name_synced = False
+        self._rewrite_above = max(_REWRITE_BYTES, 2 * self._size)
+        if old >= 0:
+            os.close(old)
 
     def _begin(self) -> Callable[[], None]:
         self._written, self._arrived = self._arrived, []
         written, failure = self._written, self._failure
-        state = self._everything() if self._size > _REWRITE_BYTES else None
+        state = self._everything() if self._size > self._rewrite_above else None
 
         def sync() -> None:
             if failure is not None:
                 raise OSError(failure)
             if state is not None:
-                os.close(self._descriptor)
-                self._descriptor, self._size = self._rewrite(state)
-            content = _encoded(written)
-            if os.write(self._descriptor, content) != len(content):
-                raise OSError(f"the disk took only a part of a write to {self._path}")
-            os.fdatasync(self._descriptor)
-            self._size += len(content)
+                self._shorten(state)
+            self._append(_encoded(written))
 
         return sync
 
+    def _shorten(self, state: list[Line]) -> None:
+        """Rewrite, or write on for a while where there is no room for two files."""
+        try:
+            self._rewrite(state)
+        except OSError as problem:
+            if problem.errno not in PASSING:
+                raise
+            self._rewrite_above = self._size + _REWRITE_BYTES
+            logger.warning("offset journal not rewritten", file=str(self._path), problem=str(problem))
+
+    def _append(self, content: bytes) -> None:
+        """Write behind what is there, and sync.
+
+        Raises:
+            NotTaken: there is no room; the file is as it was.
+            OSError: nobody can say what the file is.
+        """
+        try:
+            write_at(self._descriptor, content, self._size)
+        except OSError as problem:
+            os.ftruncate(self._descriptor, self._size)
+            if problem.errno not in PASSING:
+                raise
+            raise NotTaken(problem.errno, f"the disk did not take a commit: {problem.strerror}", str(self._path)) from problem
+        os.fdatasync(self._descriptor)
+        if not self._name_synced:
+            self._sync_name()
+        self._size += len(content)
+
+    def _sync_name(self) -> None:
+        os.fsync(self._folder)
+        self._name_synced = True
+
     def _end(self, problem: BaseException | None) -> None:
+        written, self._written = self._written, []
         if problem is None:
-            self._apply(self._written)
-            self._metrics.committed_offsets += sum(1 for line in self._written if not isinstance(line, dict))
+            self._apply(written)
+            self._metrics.committed_offsets += sum(1 for line in written if not isinstance(line, dict))
+        elif isinstance(problem, NotTaken):
+            self._metrics.storage_failures += 1
+            logger.warning("offset journal not written", file=str(self._path), problem=str(problem))
         else:
             self._metrics.sync_failures += 1
-            self._failure = f"a sync of {self._path} failed ({problem}); restart the log once the disk is sound"
-            logger.error("offset journal sync failed", file=str(self._path), problem=str(problem))
-        self._written = []
+            if self._failure is None:
+                self._failure = f"a sync of {self._path} failed ({problem}); restart the log once the disk is sound"
+                logger.error("offset journal sync failed", file=str(self._path), problem=str(problem))
 
 
 def _decoded(line: bytes, opened_at: int) -> Line:

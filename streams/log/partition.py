@@ -7,12 +7,11 @@ and committed past a record which a power cut then takes back would skip the rec
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from kio.schema.errors import ErrorCode
@@ -21,6 +20,7 @@ from streams.log.batch import Buffer, received, stamped
 from streams.log.chain import Chain
 from streams.log.commit import GroupCommit
 from streams.log.damage import Damage
+from streams.log.durable import PASSING
 from streams.log.errors import Refused
 from streams.log.metrics import Metrics
 from streams.log.producers import Producers, saved_snapshot
@@ -31,9 +31,6 @@ from streams.log.upkeep import Upkeep
 from streams.log.upkeep import load as load_upkeep
 
 logger = structlog.get_logger(__name__)
-
-_PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
-"""What ends by itself once there is room again; any other failure of a write says that the disk cannot be trusted."""
 
 
 class Appended(NamedTuple):
@@ -278,9 +275,9 @@ class Partition:
 
     def _not_taken(self, problem: OSError) -> Refused:
         self._metrics.storage_failures += 1
-        logger.warning("log append failed", directory=str(self.directory), problem=str(problem))
-        if problem.errno not in _PASSING:
+        if problem.errno not in PASSING:
             self.fail(problem)
+        logger.warning("log append failed", directory=str(self.directory), problem=str(problem))
         return Refused(ErrorCode.kafka_storage_error, f"the disk did not take the batch: {problem}")
 
     def _replay(self) -> int:

@@ -22,7 +22,7 @@ from crc32c import crc32c
 
 from streams.log.batch import HEADER_BYTES, BatchHeader, Buffer, first_since, read_header
 from streams.log.damage import Damage, Sound, survey
-from streams.log.durable import sync_directory
+from streams.log.durable import sync_directory, write_at
 from streams.log.seal import INDEX_INTERVAL_BYTES, Index, Seal, read_seal
 from streams.log.seal import SUFFIX as SEAL_SUFFIX
 
@@ -130,10 +130,7 @@ class Segment:
             OSError: nothing was appended (disk full, failing disk).
         """
         try:
-            written = 0
-            with memoryview(batch) as view:
-                while written < len(batch):
-                    written += os.pwrite(self._descriptor, view[written:], self.size + written)
+            write_at(self._descriptor, batch, self.size)
         except OSError:
             os.ftruncate(self._descriptor, self.size)
             raise

@@ -100,8 +100,12 @@ class TopicCalls:
         for name in request.topic_names:
             code = ErrorCode.none
             try:
+                self._catalog.settings(name)
+                await self._journal.forget_topic(name)  # first: a topic of that name made later must not begin in its middle
                 await self._catalog.delete(name)
                 await self._journal.forget_topic(name)
+            except OSError:  # logged and counted by the journal
+                code = counted(self._metrics.refusals, ErrorCode.kafka_storage_error)
             except Refused as refusal:
                 code = counted(self._metrics.refusals, refusal.code)
             results.append(delete_response.DeletableTopicResult(name=name, error_code=code))

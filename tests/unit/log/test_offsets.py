@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import errno
+import os
+import resource
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import structlog
 
 import streams.log.offsets as module
 from streams.log.metrics import Metrics
-from streams.log.offsets import Committed, OffsetJournal, Position
+from streams.log.offsets import Committed, NotTaken, OffsetJournal, Position
 
 Open = Callable[[], OffsetJournal]
 
@@ -88,3 +92,85 @@ async def test_a_deleted_topics_offsets_are_gone_for_good(opened: Open) -> None:
     again = opened()
     assert again[Position("g", "t", 0)].offset == -1
     await again.close()
+
+
+@pytest.fixture
+def limit() -> Iterator[Callable[[int], None]]:
+    """Sets how large a file of this process may be; more ends as on a full disk, after the part that has room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_disk_that_is_full_refuses_a_commit_and_takes_the_next(tmp_path: Path, limit: Callable[[int], None]) -> None:
+    with ThreadPoolExecutor(1) as executor, structlog.testing.capture_logs():  # its lines may lie on a file as well
+        metrics = Metrics()
+        journal = OffsetJournal(tmp_path / "offsets", executor, metrics)
+        await journal.commit([entry(0, 1)])
+        size = (tmp_path / "offsets").stat().st_size
+        limit(size + 10)
+        for _ in range(3):
+            with pytest.raises(NotTaken) as refusal:
+                await journal.commit([entry(0, 2)])
+            assert refusal.value.errno == errno.EFBIG
+            assert len(str(refusal.value)) < 200
+        assert (tmp_path / "offsets").stat().st_size == size
+        assert journal[Position("g", "t", 0)].offset == 1
+        limit(resource.RLIM_INFINITY)
+        await journal.commit([entry(0, 3)])
+        await journal.close()
+        assert (metrics.storage_failures, metrics.sync_failures) == (3, 0)
+        again = OffsetJournal(tmp_path / "offsets", executor, metrics)
+        assert again[Position("g", "t", 0)].offset == 3
+        assert metrics.recovered_cut_bytes == 0
+        await again.close()
+
+
+async def test_without_room_for_a_second_file_the_journal_is_written_on_and_its_descriptor_stays_its_own(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_REWRITE_BYTES", 2000)
+    journal = opened()
+    real = os.open
+
+    def no_room(path: str | Path, *rest: int, **named: int) -> int:
+        if str(path).endswith(".new"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, *rest, **named)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "open", no_room)
+        for offset in range(100):
+            await journal.commit([entry(0, offset)])
+        assert (tmp_path / "offsets").stat().st_size > 4000
+    for offset in range(100, 200):
+        await journal.commit([entry(0, offset)])
+    assert (tmp_path / "offsets").stat().st_size < 3000, "rewritten as soon as there was room"
+    await journal.close()
+    again = opened()
+    assert again[Position("g", "t", 0)].offset == 199
+    await again.close()
+
+
+async def test_a_failed_sync_ends_the_journal_and_is_told_once_in_the_same_few_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with ThreadPoolExecutor(1) as executor, structlog.testing.capture_logs() as told:
+        metrics = Metrics()
+        journal = OffsetJournal(tmp_path / "offsets", executor, metrics)
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fdatasync", failing)
+            with pytest.raises(OSError, match="Input/output"):
+                await journal.commit([entry(0, 2)])
+        seen = set()
+        for _ in range(20):
+            with pytest.raises(OSError, match="restart the log") as refusal:
+                await journal.commit([entry(0, 2)])
+            seen.add(str(refusal.value))
+        await journal.close()
+    assert len(seen) == 1
+    assert metrics.sync_failures == 21
+    assert [line["event"] for line in told] == ["offset journal sync failed"]
