@@ -12,8 +12,9 @@ import faulthandler
 import resource
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 if TYPE_CHECKING:
     from streams.log.access import Credentials
@@ -21,6 +22,31 @@ if TYPE_CHECKING:
 _NOT_NEEDED: Final = ("ssl", "rich", "better_exceptions", "hypothesis")
 """Loaded by asyncio, structlog and kio when they are there, and of no use to this process."""
 _USER: Final = "kitchen"
+
+
+class Lines:
+    """A text stream for log lines; one that cannot be written is lost and nothing else.
+
+    It lies on the same disk as the records as a rule, and where it tells how a full disk is dealt with, an error of its own
+    would take the place of that.
+
+    Args:
+        stream: where lines go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written, if that is possible."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def main() -> int:
@@ -117,7 +143,7 @@ def _set_up_logging() -> None:
     structlog.configure(
         processors=[structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *last],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Lines(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

@@ -62,10 +62,15 @@ class GroupCommit:
     def _finish(self, asked: asyncio.Future[None], done: asyncio.Future[None]) -> None:
         self._running = None
         failure = done.exception()
-        self._finished(failure)
-        self._begin()
-        if failure is None:
-            asked.set_result(None)
-        else:
-            asked.set_exception(failure)
-            asked.exception()  # a producer that did not wait (acks=0) leaves nobody to look at it
+        try:
+            self._finished(failure)
+        except BaseException as problem:
+            failure = failure or problem
+            raise
+        finally:  # whatever went wrong with telling it, those who asked are answered
+            self._begin()
+            if failure is None:
+                asked.set_result(None)
+            else:
+                asked.set_exception(failure)
+                asked.exception()  # a producer that did not wait (acks=0) leaves nobody to look at it
