@@ -22,6 +22,8 @@ from store.ports import AuditStep, UnitOfWork
 ENTITY: Final = "assessment_objection"
 APPEAL: Final = timedelta(days=30)
 """How long after publication a result may be appealed (F.5)."""
+STANDING: Final = frozenset({RunState.PUBLISHED, RunState.CORRECTED})
+"""What was published; a correction of one merchant's result takes nobody else's right to appeal."""
 DECIDERS: Final = frozenset({Role.SUPERVISOR, Role.INSPECTOR})
 
 
@@ -65,9 +67,9 @@ def file(assessor: Assessor, run_id: str, actor: Actor, note: str, now: datetime
 def _in_time(run: Run, now: datetime) -> None:
     if run.state is RunState.OBJECTION_WINDOW and now <= run.objection_until:
         return
-    if run.published_at is not None and run.state is RunState.PUBLISHED and now <= run.published_at + APPEAL:
+    if run.published_at is not None and run.state in STANDING and now <= run.published_at + APPEAL:
         return
-    if run.state in (RunState.OBJECTION_WINDOW, RunState.PUBLISHED):
+    if run.state is RunState.OBJECTION_WINDOW or run.state in STANDING:
         raise BadInput(Code.FIELD, "the time to object has passed", where="now")
     raise IllegalTransition("assessment", run.id, run.state.value, "object")
 
@@ -115,7 +117,7 @@ def decide(
         )
         uow.assessments.save_objection(decided, expected_version=before.version)
         _audit(uow, decided, before.state.value, actor, now, reason=reason)
-        published = run.state in (RunState.PUBLISHED, RunState.CORRECTED)
+        published = run.state in STANDING
         if upheld and not published:
             inputs = uow.assessments.inputs(run.id, before.uscc)
             assert inputs is not None

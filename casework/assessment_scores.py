@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from casework.assessment import Assessor, changed
-from casework.assessment_objections import APPEAL
+from casework.assessment_objections import APPEAL, STANDING
 from casework.assessment_rating import REFUSED
 from casework.assessment_snapshot import EARLIEST, HALF_YEARLY, LASTING, MONTHLY
 from casework.indicators import Gathered
@@ -140,7 +140,7 @@ def object_until(run: Run, now: datetime) -> datetime | None:
     """Until when a result may be objected to: the window, then 30 days after publication (F.5)."""
     if run.state is RunState.OBJECTION_WINDOW and now <= run.objection_until:
         return run.objection_until
-    if run.state is RunState.PUBLISHED and run.published_at is not None and now <= run.published_at + APPEAL:
+    if run.state in STANDING and run.published_at is not None and now <= run.published_at + APPEAL:
         return run.published_at + APPEAL
     return None
 

@@ -80,7 +80,7 @@ def cold_chain(record: Record) -> Counted:
 
 def _in_range(item: Seen) -> bool:
     low, high = RANGES[str(item.body["zone"])]
-    return low <= item.body["celsius"] <= high
+    return bool(low <= item.body["celsius"] <= high)
 
 
 def kanban_days(record: Record) -> Counted:

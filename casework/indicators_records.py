@@ -37,7 +37,11 @@ def validity(item: Seen) -> tuple[date, date]:
     """From when to when a certificate holds; a year less a day unless it says otherwise (C.9)."""
     begins = date.fromisoformat(item.body["issued_on"])
     until = item.body.get("valid_until")
-    return begins, date.fromisoformat(until) if until else months_after(begins, 12) - timedelta(days=1)
+    if until:
+        return begins, date.fromisoformat(until)
+    same_day = months_after(begins, 12)
+    # the 29th of February has no same day a year later: it is the 1st of March then (C.9)
+    return begins, same_day if same_day.day != begins.day else same_day - timedelta(days=1)
 
 
 def morning_checks(record: Record) -> Counted:

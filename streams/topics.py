@@ -13,9 +13,9 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
-from domain.errors import Unavailable
+from domain.errors import KitchenError, Unavailable
 from domain.topics import Topic
-from streams.address import reaching
+from streams.address import bootstrap_servers, reaching
 
 log = structlog.get_logger(__name__)
 
@@ -90,3 +90,19 @@ async def _create_missing(admin: AIOKafkaAdminClient, replication: int) -> None:
         await admin.create_topics(missing)
     except TopicAlreadyExistsError:
         log.info("topics were created by another process meanwhile")
+
+
+async def answers(kafka_url: str, *, within_s: float = 10.0) -> bool:
+    """Whether the log is there, and takes our secret if it wants one."""
+    try:
+        admin = AIOKafkaAdminClient(
+            **reaching(bootstrap_servers(kafka_url)), client_id="kitchen-doctor", request_timeout_ms=5_000
+        )
+        try:
+            async with asyncio.timeout(within_s):
+                await admin.start()
+        finally:
+            await admin.close()
+    except (KitchenError, KafkaError, OSError, TimeoutError):
+        return False
+    return True

@@ -12,7 +12,7 @@ from casework.indicators import BREACHES, EVENTS, GAUGES
 from casework.indicators_cases import camera_violations, escalated_open, rectified_in_time
 from casework.indicators_devices import camera_online, cold_chain, days_of_data, scene_offline_days
 from casework.indicators_record import common, merged, percent, without
-from casework.indicators_records import certified_staff, consumer_rating, patrols_passed, vouchered_batches
+from casework.indicators_records import certified_staff, consumer_rating, patrols_passed, validity, vouchered_batches
 from casework.indicators_registers import penalties_on_notice, serious_listing
 from cli.demo_people import case, seen
 from configs.assessment_files import Breach, Event, Gauge
@@ -225,3 +225,16 @@ def test_spans_are_cut_and_laid_over_each_other() -> None:
     assert merged([(c, d), (a, b), (b, c)]) == [(a, d)]
     assert without([(a, d)], [(b, c)]) == [(a, b), (c, d)]
     assert common([(a, c)], [(b, d)]) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("issued_on", "last_day", "why"),
+    [
+        ("2025-11-20", "2026-11-19", "a year less a day"),
+        ("2024-02-29", "2025-02-28", "the same day a year later is the 1st of March"),
+        ("2023-03-01", "2024-02-29", "the day before, in a leap year"),
+    ],
+)
+def test_a_certificate_holds_a_year_less_a_day(issued_on: str, last_day: str, why: str) -> None:
+    paper = replace(word(1, 10), body={"issued_on": issued_on})
+    assert validity(paper)[1].isoformat() == last_day, why

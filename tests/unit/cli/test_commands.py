@@ -156,6 +156,7 @@ def test_config_schema_writes_where_it_is_told(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert {path.stem for path in tmp_path.glob("*.json")} == {
         "site", "merchants", "devices", "users", "rules", "routes", "scheme",
+        "assessments", "consequences", "departments", "documents", "workdays",
     }  # fmt: skip
 
 
