@@ -79,11 +79,18 @@ class AccessCalls:
     async def handshake(
         self, request: handshake_request.SaslHandshakeRequest, call: Call
     ) -> handshake_response.SaslHandshakeResponse:
-        """Agree on SCRAM-SHA-256."""
+        """Agree on SCRAM-SHA-256.
+
+        Version 0 is in the table because older versions of librdkafka (2.0 and before) take a log without it for one without
+        SASL, though they speak version 1 then. After a handshake of version 0 the exchange would come without any header, which
+        is not served.
+        """
         code = ErrorCode.none
         offered: tuple[str, ...] = ()
         if self._verifier is None:
             code = ErrorCode.illegal_sasl_state
+        elif call.version == 0:
+            code = ErrorCode.unsupported_version
         else:
             from streams.log.scram import MECHANISM, Exchange  # noqa: PLC0415 - as above
 

@@ -57,7 +57,7 @@ APIS: Final = {
         Api(14, "SyncGroup", 0, 3, max_bytes=1024 * KIBIBYTE),
         Api(15, "DescribeGroups", 0, 4),
         Api(16, "ListGroups", 0, 4),
-        Api(SASL_HANDSHAKE, "SaslHandshake", 1, 1, max_bytes=KIBIBYTE),
+        Api(SASL_HANDSHAKE, "SaslHandshake", 0, 1, max_bytes=KIBIBYTE),
         Api(API_VERSIONS, "ApiVersions", 0, 3, max_bytes=4 * KIBIBYTE),
         Api(19, "CreateTopics", 2, 4),
         Api(20, "DeleteTopics", 1, 3),

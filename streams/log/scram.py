@@ -55,6 +55,7 @@ class Exchange:
     def __init__(self, known: Verifier, nonce: str | None = None) -> None:
         self._known = known
         self._nonce = nonce or base64.b64encode(os.urandom(_NONCE_BYTES)).decode("ascii")
+        self._doubled = ""
         self._said = ""
         self._binding = ""
         self._right_user = False
@@ -81,6 +82,7 @@ class Exchange:
         self._right_user = hmac.compare_digest(_name(fields["n"]).encode(), self._known.user.encode())
         self._binding = base64.b64encode(f"{flag},,".encode()).decode("ascii")
         self._nonce = fields["r"] + self._nonce
+        self._doubled = fields["r"] + self._nonce
         salt = base64.b64encode(self._known.salt).decode("ascii")
         told = f"r={self._nonce},s={salt},i={self._known.iterations}"
         self._said = f"{bare},{told}"
@@ -91,7 +93,8 @@ class Exchange:
             raise AuthenticationError("the exchange is over")
         unproven, _, _ = text.rpartition(",p=")
         fields = _fields(text)
-        if fields["c"] != self._binding or not hmac.compare_digest(fields["r"].encode(), self._nonce.encode()):
+        # older versions of librdkafka (2.0 and before) put their part of the nonce before the whole once more
+        if fields["c"] != self._binding or fields["r"] not in (self._nonce, self._doubled):
             raise AuthenticationError("this answers another exchange")
         said = f"{self._said},{unproven}".encode()
         proof = base64.b64decode(fields["p"], validate=True)

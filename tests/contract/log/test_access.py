@@ -15,13 +15,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from kio.schema.errors import ErrorCode
 from kio.schema.metadata.v8.request import MetadataRequest
 from kio.schema.sasl_authenticate.v1.request import SaslAuthenticateRequest
+from kio.schema.sasl_handshake.v0.request import SaslHandshakeRequest as OldHandshakeRequest
 from kio.schema.sasl_handshake.v1.request import SaslHandshakeRequest
 
 from tests.contract.log.logs import LogProcess
 from tests.contract.log.raw import RawClient, body_of, frame
-from tests.contract.log.test_tools import tool
+from tests.contract.log.test_tools import kcat, tool
 
 pytestmark = pytest.mark.service
 SECRET = "correct-horse-battery"
@@ -90,6 +92,23 @@ def test_librdkafka_and_kafkas_tools_show_it_too(guarded: LogProcess, topic: str
     )
     command = ("--create", "--topic", topic, "--command-config", str(properties))
     assert topic in tool("org.apache.kafka.tools.TopicCommand", guarded.address, *command)
+
+
+def test_kcat_shows_it_too_also_the_one_of_an_older_librdkafka(guarded: LogProcess) -> None:
+    given = ("security.protocol=SASL_PLAINTEXT", "sasl.mechanism=SCRAM-SHA-256", "sasl.username=kitchen")
+    options = [word for each in (*given, f"sasl.password={SECRET}") for word in ("-X", each)]
+    assert b"1 brokers" in kcat(guarded.address, *options, "-L")
+    options[-1] = "sasl.password=" + "x" * 20
+    with pytest.raises(subprocess.CalledProcessError):
+        kcat(guarded.address, *options, "-L", "-m", "3")
+
+
+async def test_a_handshake_of_the_old_kind_is_answered_and_leads_nowhere(guarded: LogProcess) -> None:
+    async with RawClient(guarded.address) as client:
+        answer = await client.call(OldHandshakeRequest(mechanism="SCRAM-SHA-256"))
+        assert answer.error_code == ErrorCode.unsupported_version
+        answer = await client.call(SaslAuthenticateRequest(auth_bytes=b"n,,n=kitchen,r=abc"))
+        assert answer.error_code == ErrorCode.illegal_sasl_state
 
 
 async def test_before_the_secret_only_the_way_to_show_it_is_answered(guarded: LogProcess) -> None:

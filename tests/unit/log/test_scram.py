@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 
 import pytest
 
@@ -27,6 +29,19 @@ def test_the_example_of_the_standard_is_answered_as_there(exchange: Exchange) ->
     assert told == b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
     assert not exchange.complete
     assert exchange.answer(LAST) == b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+    assert exchange.complete
+
+
+def test_the_doubled_nonce_of_an_older_librdkafka_is_taken_with_a_proof_over_it(exchange: Exchange) -> None:
+    """Apache Kafka looks at the end of the nonce only; what is proven is what the client said."""
+    told = exchange.answer(FIRST).decode()
+    unproven = "c=biws,r=rOprNGfwEbeRWgbNEkqO" + told.split(",")[0].removeprefix("r=")
+    said = f"{FIRST.decode().removeprefix('n,,')},{told},{unproven}".encode()
+    salted = hashlib.pbkdf2_hmac("sha256", b"pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
+    key = hmac.new(salted, b"Client Key", "sha256").digest()
+    signature = hmac.new(hashlib.sha256(key).digest(), said, "sha256").digest()
+    proof = base64.b64encode(bytes(one ^ other for one, other in zip(key, signature, strict=True))).decode()
+    assert exchange.answer(f"{unproven},p={proof}".encode()).startswith(b"v=")
     assert exchange.complete
 
 
