@@ -237,6 +237,21 @@ def test_an_appeal_after_publication_makes_a_version_and_rewrites_nothing(here: 
     assert result(here, first.id) == before
 
 
+def test_a_corrected_month_may_still_be_appealed_and_makes_the_next_version(here: Place) -> None:
+    here.tell(GOOD | {"I17": 2})
+    first = here.publish()
+    here.assessor.correct(first.id, LEADER, "重新归集", PUBLISH, usccs=[USCC])
+    filed = objections.file(here.assessor, first.id, OWNER, "申诉", PUBLISH + timedelta(days=3))
+    later = PUBLISH + timedelta(days=4)
+    changes = {"indicators.I17": 0}
+    objections.decide(here.assessor, filed.id, LEADER_TWO, later, upheld=True, reason="有误", changes=changes)
+    with here.store.reading() as uow:
+        (standing,) = uow.assessments.standing(USCC, "zhenhai")
+    assert (standing.run.version, standing.result.score) == (3, Decimal("100.00"))
+    with pytest.raises(BadInput, match="passed"):
+        objections.file(here.assessor, first.id, OWNER, "太迟", PUBLISH + timedelta(days=31))
+
+
 LEADER_TWO = replace(LEADER, id="u-leader-two")
 
 
