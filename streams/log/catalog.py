@@ -232,6 +232,9 @@ class Catalog:
                     await partition.housekeep(now)
                 except OSError as problem:
                     logger.warning("log upkeep failed", topic=topic.name, partition=number, problem=str(problem))
+                except Exception:  # one partition's trouble is not another's
+                    self._metrics.failed_upkeeps += 1
+                    logger.exception("log upkeep failed", topic=topic.name, partition=number)
         partitions = [partition for topic in self for partition in topic.partitions]
         self._metrics.segments = sum(partition.segment_count for partition in partitions)
         self._metrics.stored_bytes = sum(partition.size for partition in partitions)

@@ -172,15 +172,21 @@ class Log:
         begun = asyncio.get_running_loop().time()
         while True:
             await asyncio.sleep(self._retention_every_s)
-            await self._catalog.housekeep(time.time())
-            if asyncio.get_running_loop().time() - begun < self._offsets_after_s:
-                continue
             try:
-                taken_back = await self._coordinator.expire(self._offsets_retention_s, time.time())
-            except OSError:  # logged and counted by the journal
-                continue
-            if taken_back:
-                logger.info("offsets expired", commits=taken_back)
+                await self._catalog.housekeep(time.time())
+                if asyncio.get_running_loop().time() - begun >= self._offsets_after_s:
+                    await self._expire()
+            except Exception:  # the outermost loop: an end of it would be an end of retention
+                self.metrics.failed_upkeeps += 1
+                logger.exception("log upkeep failed")
+
+    async def _expire(self) -> None:
+        try:
+            taken_back = await self._coordinator.expire(self._offsets_retention_s, time.time())
+        except OSError:  # logged and counted by the journal
+            return
+        if taken_back:
+            logger.info("offsets expired", commits=taken_back)
 
 
 def _judged(host: str, advertised: str | None, credentials: Credentials | None) -> str:

@@ -102,6 +102,8 @@ class Metrics:
     """Appends and commits that the disk did not take."""
     failed_partitions: int = 0
     """Partitions that take no more because a sync or write failed in a way that cannot be repeated."""
+    failed_upkeeps: int = 0
+    """Rounds of upkeep, of a partition or in all, that ended in an error of the log itself; each is logged with its traceback."""
     compactions: int = 0
     compacted_bytes: int = 0
     """Bytes that compaction gave back."""

@@ -24,6 +24,7 @@ from streams.log import Damaged, Limits, Log, TopicSettings
 from streams.log import catalog as catalog_module
 from streams.log.apis import APIS
 from streams.log.exposition import exposed
+from streams.log.partition import Partition
 from tests.contract.log.batches import batch
 from tests.contract.log.raw import RawClient, body_of, frame, milliseconds, produce_request
 
@@ -281,3 +282,24 @@ async def test_metrics_are_there_for_prometheus_under_their_names(log: Log) -> N
     assert 'kitchen_log_requests_total{api="Produce",result="answered"} 1.0' in text
     assert "kitchen_log_connections 1.0" in text
     assert "kitchen_log_syncs_total 1.0" in text
+
+
+async def test_an_error_of_the_log_itself_ends_neither_upkeep_nor_that_of_other_partitions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Path] = []
+    real = Partition.housekeep
+
+    async def housekeep(partition: Partition, now: float) -> None:
+        if partition.directory.parent.name.startswith("first-"):
+            raise ValueError("what nobody thought of")
+        kept.append(partition.directory)
+        await real(partition, now)
+
+    monkeypatch.setattr(Partition, "housekeep", housekeep)
+    async with Log(tmp_path / "log", retention_every_s=0.01) as log, RawClient(log.address) as client:
+        await client.call(metadata("first", "second"))
+        async with asyncio.timeout(20):
+            while len(kept) < 3:  # noqa: ASYNC110 - polls with a bound
+                await asyncio.sleep(0.01)
+        assert log.metrics.failed_upkeeps >= 2
