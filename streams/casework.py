@@ -151,6 +151,7 @@ class Intake:
                 await self._guard.available(Topic.DEAD_LETTERS, effect)
             except Exception:  # a dead letter about a dead letter would go round for ever
                 log.exception("stream.dead_letter_lost", key=letter.key)
+                metrics.STREAM_EVENTS.labels(Topic.DEAD_LETTERS.value, "lost").inc()
             event.ack()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -122,7 +122,11 @@ async def running(
     bootstrap = bootstrap_servers(kafka_url)
     await ensure_topics(bootstrap)
     app.finalize()
-    await app.maybe_start()
+    try:
+        await app.maybe_start()
+    except BaseException:
+        await app.stop()
+        raise
 
     def mine() -> set[tuple[str, int]]:
         return {(tp.topic, tp.partition) for tp in app.consumer.assignment()}
@@ -141,16 +145,23 @@ async def running(
         asyncio.create_task(watch.run())
         for watch in (LoopWatch(patience_s=loop_patience_s, end=end), progress, LifeWatch(lambda: _death(app), end=end))
     ]
+    for watch in watches:
+        watch.add_done_callback(lambda done: _judge_watch(done, end))
     log.info("worker.started", worker=app.conf.id, topics=topics)
     try:
         yield mine
     finally:
         for watch in watches:
             watch.cancel()
-        for watch in watches:
-            with suppress(asyncio.CancelledError):
-                await watch
+        await asyncio.wait(watches)
         await stop(app, grace_s=grace_s)
+
+
+def _judge_watch(done: asyncio.Task[None], end: Callable[[str], None]) -> None:
+    """A worker that nobody watches could stand still unnoticed, so it is ended."""
+    if not done.cancelled() and (problem := done.exception()) is not None:
+        log.error("worker.watch_failed", exc_info=problem)
+        end(f"a watch of the worker failed: {problem!r}")
 
 
 async def stop(app: Worker, *, grace_s: float) -> None:
