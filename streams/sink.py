@@ -9,12 +9,12 @@ from typing import Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from domain.errors import BadInput, Code, Unavailable
 from streams.address import reaching
 from streams.batches import Batch, KafkaRecord, size_bytes, sort_into_batches
-from streams.topics import MAX_MESSAGE_BYTES
+from streams.topics import MAX_MESSAGE_BYTES, ensure_topics
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ class KafkaSink:
         self._patience_s, self._waits = patience_s, waits
         self._producer: AIOKafkaProducer | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._making: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -75,9 +76,11 @@ class KafkaSink:
         return producer
 
     async def __aexit__(self, *_: object) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.wait([self._opening])
+        under_way = [task for task in (self._opening, self._making) if task is not None]
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
         if self._producer is not None:
             await self._producer.stop()
 
@@ -114,6 +117,7 @@ class KafkaSink:
         except TimeoutError:
             pass
         for place, outcome in enumerate(outcomes):
+            self._look_after(outcome)
             if outcome is not None and not isinstance(outcome, BadInput | Unavailable):
                 outcomes[place] = _refusal(records[place], outcome)
         return outcomes
@@ -159,7 +163,20 @@ class KafkaSink:
         except MessageSizeTooLargeError as error:  # ours, before it is sent, or the log's answer
             raise BadInput(Code.MALFORMED, f"{len(value or b'')} bytes are more than the log takes", where=topic) from error
         except (TimeoutError, KafkaError) as error:
+            self._look_after(error)
             raise Unavailable(f"the stream log did not take a record for {topic}: {error!r}") from error
+
+    def _look_after(self, outcome: Exception | None) -> None:
+        """Create a topic that somebody deleted, for what comes next; workers look only when they start."""
+        if isinstance(outcome, UnknownTopicOrPartitionError) and (self._making is None or self._making.done()):
+            self._making = asyncio.create_task(self._make_topics())
+
+    async def _make_topics(self) -> None:
+        log.warning("sink.topic_missing", client=self._client_id)
+        try:
+            await ensure_topics(self._bootstrap, attempts=1)
+        except Unavailable as error:
+            log.warning("sink.waits", client=self._client_id, error=str(error))
 
 
 _LATE = TimeoutError("no acknowledgement in time")

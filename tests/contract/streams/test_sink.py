@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from types import NoneType
 
@@ -18,6 +18,7 @@ from domain.topics import Topic
 from streams.log import Log
 from streams.sink import KafkaSink
 from streams.topics import MAX_MESSAGE_BYTES, ensure_topics
+from tests.contract.log.logs import admin_of
 
 pytestmark = pytest.mark.service
 
@@ -220,3 +221,23 @@ async def test_a_log_that_was_never_there_is_said_to_be_away():
     with pytest.raises(Unavailable):
         async with KafkaSink("127.0.0.1:1", client_id="test", patience_s=PATIENCE_S):
             pass
+
+
+@pytest.mark.parametrize("way", ["one at a time", "several at once"])
+async def test_a_topic_that_was_deleted_is_made_again_without_a_restart_of_anybody(tmp_path, way):
+    async with Log(tmp_path / "log", auto_create=False) as log:
+        await ensure_topics(log.address)
+        async with sink_of(log, patience_s=PATIENCE_S) as sink:
+            await sink.send(Topic.FINDINGS.value, key=b"k", value=b"before")
+            async with admin_of(log.address) as admin:
+                await admin.delete_topics([Topic.FINDINGS.value])
+            record = Record(topic=Topic.FINDINGS.value, key=b"k", value=b"after")
+            taken = False
+            async with asyncio.timeout(30):
+                while not taken:
+                    if way == "several at once":
+                        taken = await sink.put_all([record]) == [None]
+                        continue
+                    with suppress(Unavailable):
+                        await sink.put(record)
+                        taken = True
