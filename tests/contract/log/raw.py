@@ -73,9 +73,13 @@ class RawClient:
         return entity_reader(schema)(content, 0)[0]
 
     async def new_producer_id(self) -> int:
-        """A producer id from the log."""
-        answer = await self.call(InitProducerIdRequest(transactional_id=None, transaction_timeout=milliseconds(0)))
-        return int(answer.producer_id)
+        """A producer id from the log; Apache Kafka has none to give in its first moments."""
+        async with asyncio.timeout(20):
+            while True:
+                answer = await self.call(InitProducerIdRequest(transactional_id=None, transaction_timeout=milliseconds(0)))
+                if answer.error_code == 0:
+                    return int(answer.producer_id)
+                await asyncio.sleep(0.05)
 
     async def produce(self, topic: str, records: bytes, *, acks: int = -1, partition: int = 0) -> Any:
         """Send a batch as it is; returns the partition's part of the answer."""
