@@ -65,9 +65,9 @@ def bench(
         ConfigurationError: for a figure that does not exist.
         Unavailable: if a figure of the product could not be measured; the others are shown all the same.
     """
-    set_up_logging(level=logging.ERROR)
-    jars = jars_named(kafka_jars, os.environ)
     names = chosen(only)
+    jars = jars_named(kafka_jars, os.environ)
+    set_up_logging(level=logging.ERROR)
     machine = describe(jars, clock.now())
     begun = time.perf_counter()
     outcomes = _measure(names, size, model, jars)
