@@ -95,7 +95,7 @@ async def test_a_commit_that_was_answered_outlives_the_log(log: LogProcess, topi
             reader.assign([part])
             await reader.commit({part: offset})
             log.kill()
-        log.start()
+            log.start()  # before the reader says goodbye: it fails where nobody listens
         async with AIOKafkaConsumer(bootstrap_servers=log.address, group_id=group, enable_auto_commit=False) as reader:
             assert await reader.committed(part) == offset
 
