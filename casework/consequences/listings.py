@@ -81,7 +81,7 @@ def from_source(work: Work, merchant: Merchant, listing: Listing, order: Order, 
 def _file(work: Work, listing: Listing, merchant: Merchant, order: Order, **about: str) -> Filed[Listing]:
     filed = Filed(case=listing, filed_at=order.now, uscc=merchant.uscc, region=merchant.region, topic=listing.list, about=about)
     begun = begin(work, MACHINE, filed, order)
-    telling.tell_officials(work, begun, telling.CLUE_WAITS, order.now, link="/listings")
+    telling.tell_officials(work, begun, telling.CLUE_WAITS, order.now, link="/credit/listings")
     return begun
 
 
@@ -179,10 +179,10 @@ def _due(filed: Filed[Listing], terms: Terms) -> datetime | None:
 def _pass_due(work: Work, filed: Filed[Listing], now: datetime) -> None:
     if filed.case.state in _BEFORE_NOTICE:
         after = retime(work, MACHINE, filed, told_review=True)
-        telling.tell_officials(work, after, telling.CLUE_WAITS, now, link="/listings")
+        telling.tell_officials(work, after, telling.CLUE_WAITS, now, link="/credit/listings")
     elif filed.case.state is ListingState.ADVANCE_NOTICE:
         after = retime(work, MACHINE, filed, told_decision=True)
-        telling.tell_officials(work, after, telling.DECISION_WAITS, now, link="/listings")
+        telling.tell_officials(work, after, telling.DECISION_WAITS, now, link="/credit/listings")
     else:
         by_itself(work, MACHINE, filed, lists.expire(filed.case, _terms(work, filed), actor=SYSTEM, now=now), now)
 

@@ -95,7 +95,7 @@ def _open(  # noqa: PLR0917 - what a proposal is about
     about = {"round_ends_on": running.ends_on}
     filed = Filed(case=case, filed_at=now, uscc=uscc, region=merchant.region, topic=topic, about=about)
     begun = begin(work, MACHINE, filed, by_clock(now, f"{proposed.points:f} >= {proposed.threshold:f}"))
-    telling.tell_officials(work, begun, telling.DECISION_WAITS, now, link="/measures")
+    telling.tell_officials(work, begun, telling.DECISION_WAITS, now, link="/credit/measures")
     return begun
 
 
@@ -145,7 +145,7 @@ def _due(filed: Filed[Proposal], terms: Terms) -> datetime | None:
 
 def _pass_due(work: Work, filed: Filed[Proposal], now: datetime) -> None:
     after = retime(work, MACHINE, filed, told_decision=True)
-    telling.tell_officials(work, after, telling.DECISION_WAITS, now, link="/measures")
+    telling.tell_officials(work, after, telling.DECISION_WAITS, now, link="/credit/measures")
 
 
 MACHINE: Machine[Proposal] = Machine(

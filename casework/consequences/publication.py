@@ -63,7 +63,7 @@ def on_published(work: Work, results: Iterable[Published], now: datetime) -> Aft
         if waiting:
             first = rolls.CABINET.get(work.uow, waiting[0].id)
             assert first is not None
-            telling.tell_officials(work, first, telling.DECISION_WAITS, now, link="/rolls")
+            telling.tell_officials(work, first, telling.DECISION_WAITS, now, link="/credit/rolls")
         proposed += len(waiting)
         planned += len(draws.plan(work, scheme, graded, now))
     return Aftermath(standings=len(told), proposals=proposed, draws=planned)

@@ -78,7 +78,7 @@ def _send(work: Work, listing: Filed[Listing], push: Push, account: User | None,
     filed = Filed(case=message, filed_at=now, uscc=listing.uscc, region=listing.region, topic=push.listing_id)
     sent = begin(work, MACHINE, filed, by_clock(now, f"{push.kind.value}: {push.department}"))
     if account is not None:
-        telling.tell_user(work, sent, _words(push.kind), now, user=account, link="/pushes")
+        telling.tell_user(work, sent, _words(push.kind), now, user=account, link="/credit/pushes")
     return sent
 
 
@@ -123,9 +123,9 @@ def _pass_due(work: Work, filed: Filed[Message], now: datetime) -> None:
         entry(work, LIFE.entity, filed.case.id, (PushState.SENT.value, PushState.SENT.value), order)
     else:
         filed = retime(work, MACHINE, filed, told_late=True)
-        telling.tell_officials(work, filed, telling.ACK_LATE, now, link="/listings")
+        telling.tell_officials(work, filed, telling.ACK_LATE, now, link="/credit/listings")
     if account is not None:
-        telling.tell_user(work, filed, _words(push.kind), now, user=account, link="/pushes")
+        telling.tell_user(work, filed, _words(push.kind), now, user=account, link="/credit/pushes")
 
 
 def _visible(filed: Filed[Message], actor: Actor) -> bool:

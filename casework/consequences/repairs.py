@@ -126,7 +126,7 @@ def _settled(work: Work, after: Filed[Repair], told: Transition, order: Order) -
     now = order.now
     match told.command:
         case RepairCommand.APPLY | RepairCommand.SUPPLEMENT:
-            telling.tell_officials(work, after, telling.REPAIR_WAITS, now, link="/repairs")
+            telling.tell_officials(work, after, telling.REPAIR_WAITS, now, link="/credit/repairs")
         case RepairCommand.PUBLISH:
             penalties.end(work, after.case.penalty_id, "repaired", now)
             telling.tell_merchant(work, after, telling.REPAIR_CHANGED, now, link="/my-credit")
@@ -160,7 +160,7 @@ def _pass_due(work: Work, filed: Filed[Repair], now: datetime) -> None:
         by_itself(work, MACHINE, filed, repair.publish(case, actor=SYSTEM, now=now), now)
     elif case.state in _RUNNING:
         after = retime(work, MACHINE, filed, told=True)
-        telling.tell_officials(work, after, telling.REPAIR_WAITS, now, link="/repairs")
+        telling.tell_officials(work, after, telling.REPAIR_WAITS, now, link="/credit/repairs")
     else:
         moved = repair.become_eligible(case, _penalty(filed), terms_of(work).repair, actor=SYSTEM, now=now)
         if moved is None:  # its publication ends before anybody may ask

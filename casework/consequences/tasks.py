@@ -211,7 +211,7 @@ def _pass_due(work: Work, filed: Filed[Task], now: datetime) -> None:
     what = telling.RESULT_LATE if filed.case.state in _WAITING else telling.TASK_LATE
     known = "told_unpublished" if filed.case.state in _WAITING else "told_overdue"
     after = retime(work, MACHINE, filed, **{known: True})
-    telling.tell_officials(work, after, what, now, link="/tasks")
+    telling.tell_officials(work, after, what, now, link="/credit/tasks")
 
 
 def _settled(work: Work, after: Filed[Task], told: Transition, order: Order) -> None:
@@ -221,9 +221,9 @@ def _settled(work: Work, after: Filed[Task], told: Transition, order: Order) -> 
         opened = open_task(work, work.merchant(after.uscc or ""), Origin.RECHECK, due_by, now, of=(after.case.id, "recheck"))
         trigger(work, opened, by_clock(now, f"recheck of {after.case.id}: not rectified"))
     elif told.command == TaskCommand.ASSIGN:
-        telling.tell_officials(work, after, telling.TASK_ASSIGNED, now, link="/tasks", only=after.case.officers)
+        telling.tell_officials(work, after, telling.TASK_ASSIGNED, now, link="/credit/tasks", only=after.case.officers)
     elif told.command in (TaskCommand.PUBLISH, TaskCommand.ORDER_RECTIFICATION):
-        telling.tell_merchant(work, after, telling.RESULT_PUBLISHED, now, link="/inspections")
+        telling.tell_merchant(work, after, telling.RESULT_PUBLISHED, now, link="/my-credit")
 
 
 def _visible(filed: Filed[Task], actor: Actor) -> bool:
@@ -284,7 +284,7 @@ def send(work: Work, filed: Filed[Task], now: datetime) -> Filed[Task]:
     """Draw the officers; where two cannot be found the task waits for a leader."""
     able, barred = officers_for(work, work.merchant(filed.uscc or ""))
     if len(able) < sampling.OFFICERS_PER_TASK:
-        telling.tell_officials(work, filed, telling.OFFICERS_MISSING, now, link="/tasks")
+        telling.tell_officials(work, filed, telling.OFFICERS_MISSING, now, link="/credit/tasks")
         return filed
     named = sampling.draw_officers(able, seed=filed.case.seed or filed.case.id, task_id=filed.case.id, conflicts=barred)
     return keep(work, MACHINE, filed, Step(moved=tasks.assign(filed.case, named, actor=SYSTEM, now=now)), by_clock(now))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
+from casework import consequences
 from casework.consequences.bureau import machine_named
 from casework.consequences.catalogue import MACHINES
 from casework.consequences.publication import Published, on_published
@@ -105,3 +108,25 @@ def test_every_state_and_every_command_has_a_name_and_asks_for_the_reason_it_nee
             after.value for steps in MACHINES[kind].life.steps.values() for after in steps.values()
         }
         assert known <= set(states), kind
+
+
+def told_links() -> set[tuple[str, str]]:
+    """Who is sent where by the notifications of this package: reader and path, as its source says."""
+    found = set()
+    for path in Path(consequences.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            for each in call.keywords:
+                if each.arg == "link" and isinstance(each.value, ast.Constant) and isinstance(each.value.value, str):
+                    reader = "merchant" if name in {"tell_merchant", "remind"} else "supervisor"
+                    found.add((reader, each.value.value))
+    return found
+
+
+async def test_every_notification_leads_to_a_page_its_reader_may_open(graded: Kitchen) -> None:
+    links = told_links()
+    assert {reader for reader, _ in links} == {"merchant", "supervisor"}
+    for reader, link in sorted(links):
+        await page(await graded.bearer(reader), link)
