@@ -84,6 +84,9 @@ STATES: dict[Book, tuple[str, ...]] = {
     Book.ATTENDANCES: ("invited", "attended", "absent", "excused"),
     Book.DOCUMENTS: ("in_force", "superseded"),
     Book.REMINDERS: ("watched", "passed"),
+    Book.GUIDANCES: ("asked", "corrected", "lapsed"),
+    Book.RISK_GRADES: ("agreed", "review", "reviewed"),
+    Book.SUPERIOR_CHECKS: ("recorded", "withdrawn"),
 }
 
 _DECIDED = "decided_by IS NOT NULL AND decided_by <> 'system'"

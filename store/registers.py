@@ -35,6 +35,9 @@ class Book(StrEnum):
     ATTENDANCES = "attendances"
     DOCUMENTS = "documents"
     REMINDERS = "reminders"
+    GUIDANCES = "guidances"
+    RISK_GRADES = "risk_grades"
+    SUPERIOR_CHECKS = "superior_checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
