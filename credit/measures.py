@@ -80,13 +80,15 @@ def proposals(before: Decimal, after: Decimal, thresholds: Sequence[Threshold], 
 
     Returns:
         The gravest of what was newly reached, and the bid ban besides if its threshold is reached; nothing if no threshold was
-        crossed.
+        crossed. The ban is about the next round and takes the place of nothing in this one: whoever comes from 20 to 70 points
+        in one step is proposed for the suspension and for the ban.
     """
     crossed = [each for each in reached(after, thresholds) if each.points > before]
     if not crossed:
         return ()
+    gravest = [each for each in crossed if each.measure is not Measure.BID_BAN][-1:]
     ban = [each for each in reached(after, thresholds) if each.measure is Measure.BID_BAN]
-    chosen = {each.measure: each for each in (crossed[-1], *ban)}
+    chosen = {each.measure: each for each in (*gravest, *ban)}
     return tuple(
         Proposed(
             measure=each.measure,

@@ -75,5 +75,25 @@ def test_what_is_proposed_is_reached_and_was_not_before(before, rise, suspension
     crossed = [each for each in THRESHOLDS if before < each.points <= after]
     assert bool(told) is bool(crossed)
     if told:
-        assert told[0].measure is crossed[-1].measure
         assert (m.Measure.BID_BAN in {each.measure for each in told}) is (after >= 60)
+        ladder = [each.measure for each in crossed if each.measure is not m.Measure.BID_BAN]
+        assert [each.measure for each in told if each.measure is not m.Measure.BID_BAN] == ladder[-1:]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "proposed", "why"),
+    [
+        ("20", "70", ["suspension", "bid_ban"], "three thresholds at once: the gravest of this round, and the ban for the next"),
+        ("0", "60", ["suspension", "bid_ban"], "exactly 60"),
+        ("0", "59.9", ["suspension"], "a tenth short of the ban"),
+        ("20", "45", ["suspension"], "the graver of two takes the place of the milder"),
+        ("39.9", "79.9", ["suspension", "bid_ban"], "a tenth short of clearing out"),
+        ("20", "85", ["clear_out", "bid_ban"], "clearing out implies the ban"),
+        ("45", "70", ["bid_ban"], "the suspension was proposed before"),
+        ("65", "85", ["clear_out", "bid_ban"], "the ban stands: whoever keeps the proposals has it already"),
+        ("70", "79.9", [], "nothing new"),
+    ],
+)
+def test_every_step_up_proposes_the_gravest_measure_and_from_60_on_the_bid_ban(before, after, proposed, why):
+    told = m.proposals(Decimal(before), Decimal(after), THRESHOLDS)
+    assert [each.measure.value for each in told] == proposed, why

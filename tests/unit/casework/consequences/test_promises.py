@@ -263,8 +263,9 @@ def test_points_propose_measures_and_a_reversal_takes_them_back(scene: Scene) ->
     deduction(scene, 1, "30")
     assert [one.case.measure for one in follow()] == [Measure.INTERVIEW]
     assert not follow()
-    deduction(scene, 2, "40")  # 70: both suspension and bid ban are reached, the gravest of the new ones is the ban
-    assert [one.case.measure for one in follow()] == [Measure.BID_BAN]
+    deduction(scene, 2, "40")  # 70: 40 and 60 are passed in one step
+    assert [one.case.measure for one in follow()] == [Measure.SUSPENSION, Measure.BID_BAN]
+    assert not follow()  # each once
     ban = next(one.case.id for one in found(scene, "measures") if one.case.measure is Measure.BID_BAN)
     command(scene, "measures", ban, "notify", INSPECTOR, scene.now, "拟不得参加下轮招投标")
     with pytest.raises(BadInput, match="may still be heard"):
@@ -280,7 +281,11 @@ def test_points_propose_measures_and_a_reversal_takes_them_back(scene: Scene) ->
         uow.commit()
     follow()
     states = {one.case.measure: one.case.state for one in found(scene, "measures")}
-    assert states == {Measure.INTERVIEW: ProposalState.PROPOSED, Measure.BID_BAN: ProposalState.CORRECTED}
+    assert states == {
+        Measure.INTERVIEW: ProposalState.PROPOSED,
+        Measure.SUSPENSION: ProposalState.WITHDRAWN,
+        Measure.BID_BAN: ProposalState.CORRECTED,
+    }
     assert not scene.office.bureau.ask(lambda work: proposals.bid_banned(work, USCC, scene.now.date()))
 
 

@@ -337,6 +337,8 @@ def consequences(carried: str, *codes: str, suspensions: int = 0) -> tuple[str, 
         ("50", ["XV10"], 0, "80", [("clear_out", None), ("bid_ban", None)], "80 comes with the bid ban"),
         ("61", ["XV02"], 0, "81", [("clear_out", None), ("bid_ban", None)], "and with it if 60 was crossed before"),
         ("41", ["XV17"], 0, "44", [], "nothing new is crossed"),
+        ("20", ["XV08", "XV19"], 0, "90", [("clear_out", None), ("bid_ban", None)], "all four at once: the gravest and the ban"),
+        ("20", ["XV08", "XV05", "XV05"], 0, "72.5", [("suspension", 3), ("bid_ban", None)], "24, 40 and 60 at once"),
         ("90", [], 0, "90", [], "nothing happened"),
     ],
 )
