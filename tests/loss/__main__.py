@@ -13,7 +13,7 @@ import structlog
 from rich.console import Console
 
 from tests.loss import table
-from tests.loss.ground import Database, Log
+from tests.loss.ground import Broker, Database, Log
 from tests.loss.run import Options, run
 
 ALL = "all"
@@ -26,6 +26,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=defaults.minutes)
     parser.add_argument("--log", choices=[*Log, ALL], default=Log.EMBEDDED)
     parser.add_argument("--database", choices=[*Database, ALL], default=Database.SQLITE)
+    parser.add_argument("--broker", choices=list(Broker), default=Broker.NATS, help="for MQTT, on Kafka")
     parser.add_argument("--casework", type=int, default=defaults.casework, help="workers, on Kafka with PostgreSQL")
     parser.add_argument("--rate", type=float, default=defaults.rate_per_s, help="facts a second of all devices together")
     parser.add_argument("--frames", type=float, default=defaults.frames_per_s, help="frames a second of the camera")
@@ -51,6 +52,7 @@ def main() -> int:
         options = Options(
             log=log,
             database=database,
+            broker=Broker(asked.broker),
             minutes=asked.minutes,
             rate_per_s=asked.rate,
             frames_per_s=asked.frames,

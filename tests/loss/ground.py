@@ -1,7 +1,8 @@
 """The product as it runs at one installation, with every process open to being killed: the four combinations of log and database.
 
 On the embedded log everything is started by the product's own manager (``kitchen demo --no-devices``). On Apache Kafka nothing is
-embedded and every process stands alone, as docker compose runs them. SQLite has one owner, so there is one casework worker there,
+embedded and every process stands alone, as docker compose runs them; the MQTT broker is then to be chosen, because Mosquitto
+acknowledges a moment before it writes and nats-server does not. SQLite has one owner, so there is one casework worker there,
 which serves the pages too; on PostgreSQL and Kafka there are two, and pages of their own.
 """
 
@@ -31,7 +32,7 @@ from tests.loss.chronicle import Chronicle
 from tests.loss.parts import Kept, Managed, Part, Probe, Watch, answers, listens
 from tests.loss.site import Site
 from tests.services import kafka, postgres, redis
-from tests.services.mqtt import mosquitto_broker
+from tests.services.mqtt import BROKERS
 
 READY_WITHIN_S = 120.0
 
@@ -41,6 +42,13 @@ class Log(StrEnum):
 
     EMBEDDED = "embedded"
     KAFKA = "kafka"
+
+
+class Broker(StrEnum):
+    """Which MQTT broker, where it is not the product's own."""
+
+    NATS = "nats"
+    MOSQUITTO = "mosquitto"
 
 
 class Database(StrEnum):
@@ -87,7 +95,7 @@ class Ground:
         data = self.data
         casework = [*data.glob("kitchen.db*"), data / "media"]
         found = {"log": [data / "log"], "mqtt": [data / "nats"], "redis": [data / "valkey", data.parent / "redis"]}
-        found |= {"kafka": [data.parent / "kafka"], "mosquitto": [data.parent / "mosquitto"], "manager": [data / "logs"]}
+        found |= {name: [data.parent / name] for name in ("kafka", *Broker)} | {"manager": [data / "logs"]}
         postgresql = self.parts.get("postgresql")
         if isinstance(postgresql, Kept) and postgresql.cwd is not None:
             found["postgresql"] = [postgresql.cwd]
@@ -96,7 +104,14 @@ class Ground:
 
 @contextmanager
 def standing(
-    log: Log, database: Database, folder: Path, site: Site, chronicle: Chronicle, *, workers: int = 2
+    log: Log,
+    database: Database,
+    folder: Path,
+    site: Site,
+    chronicle: Chronicle,
+    *,
+    workers: int = 2,
+    broker: Broker = Broker.NATS,
 ) -> Iterator[Ground]:
     """Start one combination and wait until all of it is ready; leave nothing behind.
 
@@ -109,7 +124,7 @@ def standing(
         if log is Log.EMBEDDED:
             yield place.embedded(url)
         else:
-            yield place.alone(url, workers)
+            yield place.alone(url, workers, broker)
 
 
 @dataclass
@@ -173,17 +188,17 @@ class _Place:
             connection.execute("CREATE DATABASE kitchen")
         return f"{base}/kitchen"
 
-    def _mosquitto(self) -> tuple[int, str]:
+    def _broker(self, which: Broker) -> tuple[int, str]:
         devices = configs.load(self.site.directory).devices
         password = secrets.token_urlsafe(12)
         users = [
             BrokerUser(name="gateway", password=password),
             *(BrokerUser(name=device.id, password=f"demo-{device.id}", device=device) for device in devices),
         ]
-        broker = self.stack.enter_context(mosquitto_broker(users, self.folder / "mosquitto", port=free_port()))
+        broker = self.stack.enter_context(BROKERS[which.value](users, self.folder / which.value, port=free_port()))
         url = broker.url("gateway")
         broker.stop()  # its files are written; from here on we keep it ourselves
-        self.keep("mosquitto", broker.command, listens(broker.port))
+        self.keep(which.value, broker.command, listens(broker.port))
         return broker.port, url
 
     def _kafka(self) -> str:
@@ -228,10 +243,10 @@ class _Place:
             bootstrap=endpoints["kafka"].removeprefix("kafka://"),
         )
 
-    def alone(self, database_url: str, workers: int) -> Ground:
+    def alone(self, database_url: str, workers: int, broker: Broker) -> Ground:
         """Every process by itself."""
         prepare_demo(DataDirectory(self.data), self.site.directory)
-        mqtt_port, mqtt_url = self._mosquitto()
+        mqtt_port, mqtt_url = self._broker(broker)
         bootstrap = self._kafka()
         sqlite = f"sqlite:///{self.data / 'kitchen.db'}"
         environment = {

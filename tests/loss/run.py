@@ -26,7 +26,7 @@ from tests.e2e.product import until
 from tests.loss import records, site
 from tests.loss.chronicle import Chronicle, Kill
 from tests.loss.clerks import Clerks
-from tests.loss.ground import Database, Ground, Log, machine, product_of, standing
+from tests.loss.ground import Broker, Database, Ground, Log, machine, product_of, standing
 from tests.loss.inbox import Inbox, listening
 from tests.loss.ledger import Ledger, Row
 from tests.loss.load import Load, pictures_of_a_cat
@@ -44,6 +44,7 @@ class Options:
     """What to run.
 
     Attributes:
+        broker: the MQTT broker where the log is Apache Kafka; the embedded one is nats-server.
         pause_s: shortest and longest time between two kills.
         casework: workers, where the database allows more than one.
         victims: only these are killed; empty = all.
@@ -52,6 +53,7 @@ class Options:
 
     log: Log = Log.EMBEDDED
     database: Database = Database.SQLITE
+    broker: Broker = Broker.NATS
     minutes: float = 10.0
     rate_per_s: float = 40.0
     frames_per_s: float = 1.0
@@ -126,7 +128,15 @@ class _Run:
             self.console.print(
                 f"{options.log.value} log, {options.database.value}: starting; seed {options.seed}", highlight=False
             )
-            with standing(options.log, options.database, self.folder, place, self.chronicle, workers=options.casework) as ground:
+            with standing(
+                options.log,
+                options.database,
+                self.folder,
+                place,
+                self.chronicle,
+                workers=options.casework,
+                broker=options.broker,
+            ) as ground:
                 self._under_load(ground, place)
                 result = self._count(ground, inbox, place, started_at)
         return result

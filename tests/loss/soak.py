@@ -46,7 +46,7 @@ WARM_UP_SHARE = 1 / 3
 TEN_MINUTES_S = 600.0
 MEMORY_MIB, HANDLES, THREADS = 1.0, 1.0, 1.0
 FAMILIES: Final = frozenset({"postgresql"})
-SERVICES: Final = frozenset({"kafka", "mosquitto", "postgresql"})
+SERVICES: Final = frozenset({"kafka", "nats", "postgresql"})
 
 INTRODUCTION = f"""# Soak
 

@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.loss import document
-from tests.loss.run import Result
+from tests.loss.ground import Broker
+from tests.loss.run import Options, Result
 from tests.loss.site import Clocks
 from tests.loss.tally import COLUMNS, Counts, Tally
 
 MOST_WRONG = 20
 LOGS = {"embedded": "embedded log", "kafka": "Apache Kafka 4"}
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+BROKERS = {"nats": "nats-server", "mosquitto": "Mosquitto"}
 
 INTRODUCTION = f"""# Loss table
 
@@ -58,10 +60,14 @@ def show(result: Result, console: Console) -> None:
 def _headline(result: Result) -> str:
     options = result.options
     return (
-        f"{LOGS[options.log.value]}, {DATABASES[options.database.value]}, {result.workers}: {options.minutes:g} min at "
+        f"{_combination(options)}, {result.workers}: {options.minutes:g} min at "
         f"{options.rate_per_s:g} facts/s and {options.frames_per_s:g} frame/s, {len(result.kills)} kills, seed {options.seed}, "
         f"commit {result.commit}, {result.started_at:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _combination(options: Options) -> str:
+    return ", ".join((LOGS[options.log.value], DATABASES[options.database.value], BROKERS[options.broker.value]))
 
 
 def _victims(result: Result) -> dict[str, Counts]:
@@ -108,6 +114,7 @@ def as_json(result: Result) -> dict[str, Any]:
     return {
         "log": options.log.value,
         "database": options.database.value,
+        "broker": options.broker.value,
         "workers": result.workers,
         "minutes": options.minutes,
         "facts_per_second": options.rate_per_s,
@@ -133,7 +140,7 @@ def section(result: Result) -> str:
     options = result.options
     wrong = result.tally.wrong()[:MOST_WRONG]
     parts = [
-        f"## {LOGS[options.log.value]}, {DATABASES[options.database.value]}",
+        f"## {_combination(options)}",
         f"{_headline(result)}.\n{result.machine}. Seconds between kills: {options.pause_s[0]:g} to {options.pause_s[1]:g}.",
         _markdown(result.tally.by_row(), "kind"),
         _markdown(_victims(result), "process killed (times)"),
@@ -147,5 +154,8 @@ def section(result: Result) -> str:
 
 def write(result: Result, path: Path) -> None:
     """Put the section into the document, in place of the one of an earlier run."""
-    name = f"{result.options.log.value}-{result.options.database.value}"
+    options = result.options
+    name = f"{options.log.value}-{options.database.value}"
+    if options.broker is not Broker.NATS:
+        name += f"-{options.broker.value}"
     document.write(path, INTRODUCTION, name, section(result))

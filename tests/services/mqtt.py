@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,4 +159,4 @@ def mosquitto_broker(users: Iterable[BrokerUser], directory: Path | None = None,
             yield broker
 
 
-BROKERS: dict[str, Callable[..., object]] = {"nats": nats_broker, "mosquitto": mosquitto_broker}
+BROKERS: dict[str, Callable[..., AbstractContextManager[Broker]]] = {"nats": nats_broker, "mosquitto": mosquitto_broker}
