@@ -143,6 +143,16 @@ def run_web(data: Data = DEFAULT_DATA, config: Config = None, host: Host = "127.
     work(run(setting(data, config), host=host, port=port))
 
 
+@workers.command("auditor")
+def run_auditor(
+    data: Data = DEFAULT_DATA, config: Config = None, metrics_port: MetricsPort = 0, metrics_host: MetricsHost = "127.0.0.1"
+) -> None:
+    """Checks from outside that no deadline was missed; only reads."""
+    from cli.run_auditor import become
+
+    become(setting(data, config, metrics_port, metrics_host))
+
+
 @app.command()
 def camera(
     source: Annotated[str | None, typer.Argument(help="A picture, folder, video, rtsp:// address or webcam number.")] = None,

@@ -16,6 +16,7 @@ from cli.datadir import kept_ports, port_is_free
 from cli.installation import Kind, Prepared, broker_users
 from cli.processes import Program
 from cli.readiness import answers, at_once, listens, shows
+from cli.run_auditor import auditor_command
 from cli.run_log import log_command
 from configs.endpoints import VARIABLES, Endpoints
 from configs.secrets import read_secrets
@@ -23,7 +24,7 @@ from devices.nats import NatsSettings, nats_binary, write_nats
 from domain.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
-EMBEDDED = ("kafka", "redis", "log_metrics", "gateway_metrics", "vision_metrics", "manager_metrics")
+EMBEDDED = ("kafka", "redis", "log_metrics", "gateway_metrics", "vision_metrics", "auditor_metrics", "manager_metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,7 @@ def plan(prepared: Prepared, addresses: Addresses, endpoints: Endpoints, *, mode
         "casework": f"{addresses.page}/metrics",
         "gateway": builder.metrics_page("gateway_metrics"),
         "vision": builder.metrics_page("vision_metrics"),
+        "auditor": builder.metrics_page("auditor_metrics"),
         "manager": builder.metrics_page("manager_metrics"),
     }
     if "kafka" not in endpoints.given:
@@ -221,7 +223,21 @@ def _workers(builder: _Builder, model: str) -> None:
             environment=environment,
             address=builder.metrics_page("vision_metrics"),
         ),
+        _auditor(builder, environment),
     ]
+
+
+def _auditor(builder: _Builder, environment: Mapping[str, str]) -> Program:
+    """It looks at the database that casework makes, and stays when casework goes."""
+    port = builder.ports["auditor_metrics"]
+    return Program(
+        name="auditor",
+        command=auditor_command(builder.prepared.data.root, metrics=(LOOPBACK, port)),
+        ready=answers(f"http://{LOOPBACK}:{port}/readyz"),
+        needs=("casework",),
+        environment=environment,
+        address=builder.metrics_page("auditor_metrics"),
+    )
 
 
 def _demo_devices(builder: _Builder) -> None:

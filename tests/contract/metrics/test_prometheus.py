@@ -30,7 +30,7 @@ OURS_OF_PROMETHEUS = {"up", "ALERTS"}
 EXPOSITION = """
 import sys
 import asyncio
-import casework.metrics, cli.metrics, devices.metrics, streams.metrics, web.metrics
+import casework.metrics, cli.auditor, cli.metrics, devices.metrics, streams.metrics, web.metrics
 from cli.worker import stoppable
 from prometheus_client import REGISTRY, start_http_server
 from prometheus_client.parser import text_string_to_metric_families

@@ -36,7 +36,7 @@ def parse(arguments: list[str]) -> str:
 
 
 def test_every_process_of_the_product_is_there() -> None:
-    assert set(OURS) == {"setup", "gateway", "vision", "casework", "web"}
+    assert set(OURS) == {"setup", "gateway", "vision", "casework", "auditor", "web"}
     assert set(SERVICES) - set(OURS) == {"mosquitto", "kafka", "postgres", "redis", "prometheus", "alertmanager", "grafana"}
 
 

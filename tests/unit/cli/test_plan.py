@@ -33,7 +33,7 @@ def planned(prepared: Prepared, environment: dict[str, str] | None = None) -> Pl
 
 def test_everything_is_embedded_unless_told_otherwise(prepared: Prepared) -> None:
     names = [program.name for program in planned(prepared).programs]
-    assert sorted(names) == sorted(["mqtt", "redis", "log", "casework", "gateway", "vision", "camera", "scale"])
+    assert sorted(names) == sorted(["mqtt", "redis", "log", "casework", "gateway", "vision", "auditor", "camera", "scale"])
 
 
 def test_what_is_needed_is_among_what_is_started(prepared: Prepared) -> None:
@@ -61,7 +61,7 @@ def test_a_url_in_the_environment_means_the_part_is_not_ours(prepared: Prepared)
 
 def test_every_child_is_told_the_same_five_addresses(prepared: Prepared) -> None:
     programs = {program.name: program for program in planned(prepared).programs}
-    for name in ("casework", "gateway", "vision", "camera", "scale"):
+    for name in ("casework", "gateway", "vision", "auditor", "camera", "scale"):
         assert set(programs[name].environment) == {
             "KITCHEN_MQTT_URL",
             "KITCHEN_KAFKA_URL",
