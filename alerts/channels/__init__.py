@@ -4,18 +4,31 @@ A channel tries once. Accepted means that whoever runs the other end said so; re
 tells it whether that makes sense.
 """
 
+from alerts.channels.dingtalk import DingTalk
+from alerts.channels.email import Email, Server, Tls
+from alerts.channels.feishu import Feishu
 from alerts.channels.message import Accepted, Channel, FailureReason, Message, PushKeys, Rejected, Target
+from alerts.channels.sms import Gateway, Sms
 from alerts.channels.webhook import Webhook
 from alerts.channels.webpush import WebPush, push_address
+from alerts.channels.wecom import WeCom
 
 __all__ = [
     "Accepted",
     "Channel",
+    "DingTalk",
+    "Email",
     "FailureReason",
+    "Feishu",
+    "Gateway",
     "Message",
     "PushKeys",
     "Rejected",
+    "Server",
+    "Sms",
     "Target",
+    "Tls",
+    "WeCom",
     "WebPush",
     "Webhook",
     "push_address",

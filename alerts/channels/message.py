@@ -25,6 +25,7 @@ class FailureReason(StrEnum):
     UNREACHABLE = "unreachable"  # no connection, no name, a bad certificate
     ERRCODE = "errcode"  # 200, but the body says that it was not sent
     TOO_LARGE = "too_large"
+    DUPLICATE = "duplicate"  # the other end has a message of that key already, and will not take another
     HOST_NOT_ALLOWED = "host_not_allowed"
     MISCONFIGURED = "misconfigured"  # no address, or keys that are none
 
@@ -39,6 +40,8 @@ class Message:
         urgent: wake a sleeping phone.
         locale: language it is rendered in, for the words the other end adds of its own (the buttons of a notification).
         data: what a program at the other end may want to know; JSON values.
+        key: names this message for good: one that is sent again carries the same, so that the other end can tell. Not part of
+            the text; each channel has its own place for it, or none.
     """
 
     title: str
@@ -48,6 +51,7 @@ class Message:
     urgent: bool = True
     locale: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """JSON form, the same on every channel."""
@@ -71,22 +75,34 @@ class PushKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where to: an address, with the keys of a push subscription or the secret of a webhook.
+    """Where to: an address, with the keys of a push subscription or the secret that signs.
 
-    ``check_errcode``: an answer counts only with ``"errcode": 0`` in it (DingTalk, WeCom).
+    Nothing of it shows in a log: the address of a robot holds its token, and a number or mail address is a person's.
+
+    Attributes:
+        url: an http address; for ``sms`` a telephone number, for ``email`` a mail address.
+        keys: of a push subscription.
+        secret: what the message is signed with.
+        check_errcode: of a webhook, an answer counts only with ``"errcode": 0`` in it.
     """
 
-    url: str
-    keys: PushKeys | None = None
+    url: str = field(repr=False)
+    keys: PushKeys | None = field(default=None, repr=False)
     secret: str = field(default="", repr=False)
     check_errcode: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The other end took the message."""
+    """The other end took the message.
+
+    Attributes:
+        status: what it answered with.
+        duplicate: it had the message already, by its key.
+    """
 
     status: int
+    duplicate: bool = False
 
 
 class Rejected(KitchenError):
@@ -102,6 +118,14 @@ class Rejected(KitchenError):
     def __init__(self, *, retry: bool, reason: FailureReason, detail: str = "", retry_after: timedelta | None = None) -> None:
         self.retry, self.reason, self.detail, self.retry_after = retry, reason, detail, retry_after
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+
+
+def shortened(text: str, most_bytes: int) -> str:
+    """The text, cut to so many bytes of UTF-8; a cut one ends in an ellipsis."""
+    whole = text.encode()
+    if len(whole) <= most_bytes:
+        return text
+    return whole[: most_bytes - len("…".encode())].decode("utf-8", "ignore") + "…"
 
 
 class Channel(Protocol):

@@ -1,8 +1,10 @@
 """A signed webhook: the message as JSON, posted to one address.
 
     X-Kitchen-Signature: t=1795230153,v1=<hex HMAC-SHA256(secret, "1795230153." + body)>
+    Idempotency-Key: warning.raised:…   the same each time the same message is sent
 
-Whoever receives it recomputes the sum over the bytes as they came and refuses an old ``t``. Chat robots answer 200 whether they
+Whoever receives it recomputes the sum over the bytes as they came and refuses an old ``t``; one that has the key already may
+answer 409, which counts as accepted. Chat robots answer 200 whether they
 sent the message or not: what counts is ``errcode``.
 """
 
@@ -13,11 +15,15 @@ import hmac
 import json
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from urllib.parse import quote
+
+import httpx
 
 from alerts.channels.message import Accepted, FailureReason, Message, Rejected, Target
-from alerts.channels.post import Answer, Poster, address
+from alerts.channels.post import Answer, Poster, address, fixed_address, without_secrets
 
 SIGNATURE_HEADER = "X-Kitchen-Signature"
+KEY_HEADER = "Idempotency-Key"
 
 PASSING_ERRCODES = frozenset({-1, 45009, 130101, 410100})
 """Codes by which DingTalk and WeCom say "busy" or "too fast"; every other one will be the same tomorrow."""
@@ -60,13 +66,15 @@ class Webhook:
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if target.secret:
             headers[SIGNATURE_HEADER] = sign(target.secret, self._clock(), body)
+        if message.key:
+            headers[KEY_HEADER] = quote(message.key, safe=":/-._")
         try:
-            answer = await self._poster.post(url, body, headers)
+            answer = await self._poster.post(url, body, headers, hide=(target.secret,))
         except Rejected as rejected:
-            if rejected.reason is not FailureReason.GONE:
-                raise
-            raise Rejected(retry=False, reason=FailureReason.REFUSED, detail=rejected.detail) from None
-        _check_errcode(answer, required=target.check_errcode)
+            if rejected.reason is FailureReason.DUPLICATE and message.key:
+                return Accepted(status=httpx.codes.CONFLICT, duplicate=True)
+            raise fixed_address(rejected) from None
+        _check_errcode(answer, url, required=target.check_errcode)
         return Accepted(status=answer.status)
 
 
@@ -77,7 +85,7 @@ def sign(secret: str, at: datetime, body: bytes) -> str:
     return f"t={stamp},v1={digest}"
 
 
-def _check_errcode(answer: Answer, *, required: bool) -> None:
+def _check_errcode(answer: Answer, url: httpx.URL, *, required: bool) -> None:
     """Refuse a 200 that says it was not sent. Where ``errcode`` is required, its absence is a refusal too."""
     try:
         told = json.loads(answer.body)
@@ -86,6 +94,6 @@ def _check_errcode(answer: Answer, *, required: bool) -> None:
     errcode = told.get("errcode") if isinstance(told, dict) else None
     if errcode == 0 or (errcode is None and not required):
         return
-    words = answer.body[:200].decode("utf-8", "replace")
+    words = without_secrets(answer.body[:200].decode("utf-8", "replace"), url)
     passing = isinstance(errcode, int) and errcode in PASSING_ERRCODES
     raise Rejected(retry=passing, reason=FailureReason.ERRCODE, detail=f"errcode {errcode}: {words}")

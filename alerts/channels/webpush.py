@@ -5,6 +5,8 @@ The endpoint of a subscription is an address a user's browser chose: it is used 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -14,7 +16,7 @@ from py_vapid import Vapid02, VapidException
 from pywebpush import WebPusher, WebPushException
 
 from alerts.channels.message import Accepted, FailureReason, Message, PushKeys, Rejected, Target
-from alerts.channels.post import Poster, address, host_allowed
+from alerts.channels.post import Poster, address, fixed_address, host_allowed
 from domain.errors import ConfigurationError
 
 PUSH_HOSTS = (
@@ -102,7 +104,13 @@ class WebPush:
         body = _encrypted(text, target.url, target.keys)
         if len(body) > LONGEST_BODY_BYTES:
             raise Rejected(retry=False, reason=FailureReason.TOO_LARGE, detail=f"{len(body)} bytes")
-        answer = await self._poster.post(url, body, self._headers(url, urgent=message.urgent))
+        headers = self._headers(url, urgent=message.urgent)
+        if message.key:  # of the same message sent twice, a phone that was off gets one (RFC 8030 section 5.4)
+            headers["Topic"] = base64.urlsafe_b64encode(hashlib.sha256(message.key.encode()).digest()[:24]).decode("ascii")
+        try:
+            answer = await self._poster.post(url, body, headers, hide=(target.keys.auth,))
+        except Rejected as rejected:
+            raise (rejected if rejected.reason is FailureReason.GONE else fixed_address(rejected)) from None
         return Accepted(status=answer.status)
 
     def _headers(self, url: httpx.URL, *, urgent: bool) -> dict[str, str]:

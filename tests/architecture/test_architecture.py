@@ -35,6 +35,7 @@ RIMS = {
     "ultralytics": ("vision/engines/", "vision/training/"),
     "torch": ("vision/engines/", "vision/training/"),
     "httpx": ("alerts/channels/",),
+    "aiosmtplib": ("alerts/channels/",),
     "pywebpush": ("alerts/channels/", BARE),
     "redis": ("web/",),
     "boto3": ("store/",),

@@ -52,6 +52,7 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Service:
         return f"http://{host}:{self.port}/status/{status}"
 
     async def answer(self, request: Request) -> Response:
-        self.seen.append(Seen(request.url.path, dict(request.headers), await request.body()))
+        self.seen.append(Seen(request.url.path, dict(request.headers), await request.body(), request.url.query))
         return Response(self.body, status_code=request.path_params["status"], headers=self.headers)
 
     async def never(self, request: Request) -> Response:
