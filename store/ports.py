@@ -21,6 +21,7 @@ from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, LotChange, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
 from store.assessments import Assessments
+from store.records import ShopRecords
 from store.registers import Registers
 
 
@@ -384,6 +385,7 @@ class UnitOfWork(Protocol):
     push_subscriptions: PushSubscriptions
     dead_letters: DeadLetters
     registers: Registers
+    records: ShopRecords
     assessments: Assessments
 
     def commit(self) -> None: ...
@@ -422,7 +424,7 @@ class Store(Protocol):
         """Bring the schema to the newest revision."""
 
     def ping(self) -> None:
-        """Raises Unavailable if the database cannot be reached."""
+        """Raises Unavailable if the database cannot be reached, or if the disk of its file is full."""
 
     def close(self) -> None: ...
 

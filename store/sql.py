@@ -5,7 +5,7 @@ On SQLite one writer at a time holds the process's lock and then the database's 
 
 from __future__ import annotations
 
-import threading
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -34,10 +34,15 @@ from store.gathering import Pen
 from store.ledger import SqlDeductions
 from store.outbox import ADD_DELIVERIES, SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
 from store.parties import SqlDevices, SqlMerchants, SqlUsers
+from store.record_rows import SqlShopRecords
+from store.records import ShopRecords
 from store.register_rows import SqlRegisters
 from store.registers import Registers
+from store.turns import Turns
 
 WRITER_PATIENCE_S = 30.0
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""Less free on the disk of a database file is a full disk: SQLite's log of one large transaction no longer fits."""
 ORDER = (
     ADD_OBSERVATIONS,
     ADD_WEIGHINGS,
@@ -81,6 +86,7 @@ class SqlUnitOfWork:
         self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(pen)
         self.dead_letters: ports.DeadLetters = SqlDeadLetters(pen)
         self.registers: Registers = SqlRegisters(pen, locking=writing)
+        self.records: ShopRecords = SqlShopRecords(pen, locking=writing)
         self.assessments: Assessments = SqlAssessments(pen, locking=writing)
 
     def commit(self) -> None:
@@ -114,7 +120,7 @@ class SqlStore:
 
     def __init__(self, writer: Engine, reader: Engine, *, file: Path | None = None) -> None:
         self._writer, self._reader, self._file = writer, reader, file
-        self._turn = threading.Lock()
+        self._turn = Turns()
 
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:
@@ -143,9 +149,13 @@ class SqlStore:
                 engines.check_references(connection)
 
     def ping(self) -> None:
-        """Raises Unavailable if the database cannot be reached."""
-        if self._file is not None and not self._file.exists():
-            raise Unavailable(f"there is no database at {self._file}")
+        """Raises Unavailable if the database cannot be reached, or if the disk of its file is full."""
+        if self._file is not None:
+            if not self._file.exists():
+                raise Unavailable(f"there is no database at {self._file}")
+            free = shutil.disk_usage(self._file.parent).free
+            if free < LEAST_FREE_BYTES:
+                raise Unavailable(f"the disk of {self._file} is full: {free} bytes are left, {LEAST_FREE_BYTES} are needed")
         with _connected(self._reader) as connection:
             connection.execute(_PING)
 
@@ -159,7 +169,7 @@ class SqlStore:
         if self._file is None:
             yield
             return
-        if not self._turn.acquire(timeout=WRITER_PATIENCE_S):
+        if not self._turn.acquire(WRITER_PATIENCE_S):
             raise Unavailable(f"another thread has been writing for more than {WRITER_PATIENCE_S:g} s")
         try:
             yield

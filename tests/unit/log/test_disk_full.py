@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import pytest
 
 from streams.log.catalog import Catalog
 from streams.log.metrics import Metrics
+from tests.services import CannotBeHad, disk
 from tests.unit.log.power import stored
 
 ROOM_BYTES = 200_000
@@ -94,14 +93,12 @@ def produced(*arguments: str) -> tuple[list[tuple[int, int]], list[str]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes; only who may mount can have one."""
-    mount = ctypes.CDLL(None, use_errno=True)
-    where = tmp_path / "small"
-    where.mkdir()
-    if mount.mount(b"tmpfs", os.fsencode(where), b"tmpfs", 0, b"size=2m") != 0:
-        pytest.skip(f"this user may not mount: {os.strerror(ctypes.get_errno())}")
-    yield where
-    mount.umount2(os.fsencode(where), 2)
+    """A file system of two megabytes."""
+    try:
+        with disk.small_disk(tmp_path / "small", 2) as where:
+            yield where
+    except CannotBeHad as error:
+        pytest.skip(str(error))
 
 
 def judge(directory: Path, kind: str, end: str) -> None:
