@@ -21,7 +21,6 @@ from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, LotChange, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
 from store.assessments import Assessments
-from store.records import ShopRecords
 from store.registers import Registers
 
 
@@ -385,7 +384,6 @@ class UnitOfWork(Protocol):
     push_subscriptions: PushSubscriptions
     dead_letters: DeadLetters
     registers: Registers
-    records: ShopRecords
     assessments: Assessments
 
     def commit(self) -> None: ...
