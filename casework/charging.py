@@ -19,7 +19,7 @@ from casework.outbound import tell_deduction
 from casework.views import plain_number
 from credit import decisions, ledger
 from credit.calendar import add_working_days
-from credit.ledger import Circumstances
+from credit.points import Circumstances
 from credit.recount import recompute
 from credit.score import STANDING
 from credit.score import score as score_of

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from casework.indicators_record import Counted, Record, named
-from credit.ledger import at_of
+from credit.points import at_of
 from credit.scheme import Scheme
 from domain.deductions import Deduction, DeductionState
 from domain.observations import Kind

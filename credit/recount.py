@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from credit.ledger import charged, rank_of
+from credit.ledger import charged
+from credit.points import rank_of
 from credit.scheme import Scheme
 from credit.score import STANDING
 from domain.deductions import Deduction, DeductionState

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from credit.ledger import NOTHING, at_of
+from credit.points import NOTHING, at_of
 from credit.sampling import months_after
 from domain.deductions import Deduction, DeductionState
 from domain.errors import BadInput, Code

@@ -1,35 +1,25 @@
 """Rates by what violations cost: the engine of schemes that deduct (domain.md C.4, C.5, F.1, F.2, F.4).
 
-The arithmetic of one entry is ``credit.ledger.charged``, the one the persistent ledger uses: a rating from facts and the ledger
-give the same points for the same history. Violations are judged in the order they happened, whatever order they are told in.
+What each violation is charged is ``credit.rating.charges``; here the points left become a grade. The rule a reader would get
+wrong: a floor belongs to what happened, not to what is charged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from credit.ledger import NOTHING, Circumstances, Leniency, charged, leniency_for, rank_of
 from credit.measures import cumulative, proposals, reached
-from credit.rating.ledger_facts import LedgerFacts, Violation, ledger_facts
+from credit.points import NOTHING, Leniency
+from credit.rating.charges import Case, Charge, case_of, charge
+from credit.rating.incidents import worst_choice
+from credit.rating.ledger_facts import LedgerFacts, ledger_facts
 from credit.rating.ledger_schema import schema_of
 from credit.rating.value import Line, RatedScheme, Rating, Reason, Text, listed
-from credit.scheme import CENT, DeductionRule, Scheme
-from domain.deductions import Deduction, DeductionState
+from credit.scheme import CENT, Band, DeductionRule, Scheme
 from domain.errors import ConfigurationError
-from domain.time import format_instant, local_day, month_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """A violation and the entry it came to; ``lost_to`` is the sibling of its incident that was charged instead."""
-
-    violation: Violation
-    entry: Deduction
-    lost_to: str = ""
+from domain.time import format_instant, local_day
 
 
 class LedgerEngine:
@@ -50,22 +40,14 @@ class LedgerEngine:
             BadInput: a key is missing, unknown or has an impossible value.
         """
         told = ledger_facts(facts, self._ledger)
-        charges = charge(told.violations, self._ledger)
+        case = case_of(told.violations, self._ledger)
+        charges = charge(case)
         own = [each for each in charges if each.violation.place is not None]
-        lost = sum((each.entry.points for each in own), NOTHING)
+        lost = _lost(own)
         exact = max(NOTHING, self._ledger.start - lost)
         score = exact.quantize(CENT, ROUND_HALF_UP)
         band = self._ledger.band_of(score)
-        grade, reasons = band, []
-        for each in own:
-            rule = self._ledger.rules[each.violation.code]
-            if rule.floor is None or each.lost_to:
-                continue
-            floor = self._ledger.band(rule.floor)
-            if self._ledger.worse(grade, floor) != grade:
-                grade = floor
-            if self._ledger.worse(band, floor) != band:
-                reasons.append(_floored(rule, floor.title))
+        grade, reasons = self._grade(case, own, band)
         return Rating(
             scheme=self._scheme.name,
             version=self._scheme.version,
@@ -78,6 +60,34 @@ class LedgerEngine:
             lines=tuple(_line(each, self._ledger) for each in own),
             measures={**self._scheme.measures.get(grade.name, {}), **self._consequences(told, lost)},
         )
+
+    def _grade(self, case: Case, own: Sequence[Charge], band: Band) -> tuple[Band, list[Reason]]:
+        """The band, the floors, and that no violation more may make it better.
+
+        C.4: "colour = band(M), then colour floor". A floor is of the violation, not of its points: a code that is not charged
+        because its incident is charged with another happened all the same, and keeps its floor.
+        """
+        bands, grade, reasons = self._ledger.bands, band, []
+        for each in own:
+            rule = self._ledger.rules[each.violation.code]
+            if rule.floor is None or each.violation.harmless:
+                continue
+            floor = self._ledger.band(rule.floor)
+            grade = self._ledger.worse(grade, floor)
+            if self._ledger.worse(band, floor) != band:
+                reasons.append(_floored(rule, floor.title))
+        least = bands.index(grade)
+        place, chosen = worst_choice(case, lambda charges: max(least, self._place(charges)), worst=len(bands) - 1)
+        if place > least:
+            grade = bands[place]
+            codes = listed([Text(each.code, each.code) for each in chosen.values()])
+            reasons.append(Reason("incident", Text(*_NO_BETTER, (codes, _words(grade.title, grade.name)))))
+        return grade, reasons
+
+    def _place(self, charges: Sequence[Charge]) -> int:
+        """The place of the band that some charges alone lead to."""
+        lost = _lost([each for each in charges if each.violation.place is not None])
+        return self._ledger.bands.index(self._ledger.band_of(max(NOTHING, self._ledger.start - lost)))
 
     def facts_schema(self, language: str = "zh") -> dict[str, Any]:
         """The JSON Schema of the facts, in ``zh`` or ``en``."""
@@ -102,103 +112,8 @@ class LedgerEngine:
         }
 
 
-def charge(violations: Sequence[Violation], scheme: Scheme) -> tuple[Charge, ...]:
-    """Charge violations, one after the other.
-
-    Args:
-        violations: in any order; those of the history count for the others. What is told twice in every respect counts once.
-        scheme: what they cost.
-    """
-    distinct = _distinct(sorted(violations, key=Violation.order))
-    entries = {violation.where: _entry(violation, scheme) for violation in distinct}
-    winners = _winners(distinct, entries, scheme)
-    past: list[Deduction] = []
-    found = []
-    for violation in distinct:
-        entry = entries[violation.where]
-        winner = winners.get(violation.where)
-        if violation.harmless:
-            found.append(Charge(violation=violation, entry=entry))
-        elif winner is not None:
-            found.append(Charge(violation=violation, entry=entry, lost_to=winner.code))
-        else:
-            set_off = [d for d in past if violation.incident_id and d.incident_id == violation.incident_id]
-            entry = charged(entry, scheme, past=past, set_off=set_off)
-            past.append(entry)
-            found.append(Charge(violation=violation, entry=entry))
-    return tuple(found)
-
-
-def _distinct(violations: Sequence[Violation]) -> list[Violation]:
-    """Without what is told twice; told as current and as history, it is current."""
-    found: dict[tuple[Any, ...], Violation] = {}
-    for number, violation in enumerate(violations):
-        named = violation.subject or violation.incident_id
-        key = violation.order()[:-1] if named else (number,)
-        found[key] = violation
-    return list(found.values())
-
-
-def _winners(violations: Sequence[Violation], entries: Mapping[str, Deduction], scheme: Scheme) -> dict[str, Violation]:
-    """Of each incident who is charged instead of whom: the highest base, then the more specific, then the earlier (C.4).
-
-    What the history charged stays charged: a sibling that is no graver loses to it, a graver one is set off against it.
-    """
-    incidents: dict[str, list[Violation]] = {}
-    for violation in violations:
-        if violation.incident_id and not violation.harmless:
-            incidents.setdefault(violation.incident_id, []).append(violation)
-    lost: dict[str, Violation] = {}
-    for siblings in incidents.values():
-        old = _gravest([each for each in siblings if each.place is None], entries, scheme)
-        new = _gravest([each for each in siblings if each.place is not None], entries, scheme)
-        if old is not None and new is not None and rank_of(entries[new.where], scheme) <= rank_of(entries[old.where], scheme):
-            new = old
-        for each in siblings:
-            winner = old if each.place is None else new
-            if winner is not None and each is not winner:
-                lost[each.where] = winner
-    return lost
-
-
-def _gravest(violations: Sequence[Violation], entries: Mapping[str, Deduction], scheme: Scheme) -> Violation | None:
-    return max(violations, key=lambda each: rank_of(entries[each.where], scheme), default=None)
-
-
-def _entry(violation: Violation, scheme: Scheme) -> Deduction:
-    """The entry before anything is counted: its facts, as ``credit.ledger.propose`` writes them."""
-    rule = scheme.rules[violation.code]
-    base = rule.base_of(violation.variant)
-    circumstances = Circumstances(
-        variant=violation.variant,
-        lapsed=None if violation.days_lapsed is None else timedelta(days=violation.days_lapsed),
-        self_reported=violation.self_reported,
-    )
-    late = rule.clocked and violation.on_time is False
-    told = {
-        "base": f"{base:f}",
-        "overdue": f"{base * scheme.overdue_share if late else NOTHING:f}",
-        "leniency": leniency_for(rule, circumstances, on_time=violation.on_time is True).value,
-        "raised_at": format_instant(violation.at),
-    }
-    if rule.daily_limit is not None:
-        told |= {"camera": violation.camera, "day": local_day(violation.at).isoformat()}
-    return Deduction(
-        id=violation.where,
-        key=violation.where,
-        scheme=scheme.name,
-        uscc="",
-        warning_id="",
-        violation_code=violation.code,
-        incident_id=violation.incident_id,
-        points=NOTHING,
-        state=DeductionState.FINAL,
-        month=month_of(violation.at),
-        ordinal=0,
-        proposed_at=violation.at,
-        objection_until=violation.at,
-        components=told,
-    )
+def _lost(charges: Sequence[Charge]) -> Decimal:
+    return sum((each.entry.points for each in charges), NOTHING)
 
 
 def _line(each: Charge, scheme: Scheme) -> Line:
@@ -210,7 +125,7 @@ def _line(each: Charge, scheme: Scheme) -> Line:
         points=each.entry.points,
         max=most,
         why=Text("{0}（{1}）：{2}", "{0} ({1}): {2}", (_words(rule.title, rule.code), told, listed(_parts(each, rule, scheme)))),
-        key=each.violation.subject or each.violation.where,
+        key=each.violation.subject or each.violation.incident_id or format_instant(each.violation.at),
     )
 
 
@@ -249,6 +164,10 @@ def _parts(each: Charge, rule: DeductionRule, scheme: Scheme) -> list[Text]:
     return parts
 
 
+_NO_BETTER = (
+    "一事一扣不使等级变好：只按 {0} 扣分时为{1}",
+    "one fact, one deduction makes no grade better: charged as {0} it is {1}",
+)
 _FIRST = Text("{0} 天内首次，免予扣分", "first within {0} days: waived")
 _FIRST_IN_TIME = Text("{0} 天内首次且按时整改，免予扣分", "first within {0} days and rectified in time: waived")
 _SELF_REPORTED = Text("到期一小时内自行报告，免予扣分", "reported by the merchant within an hour: waived")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit.ledger import Circumstances, charged, key_of, propose, superseded
+from credit.ledger import charged, key_of, propose, superseded
+from credit.points import Circumstances
 from credit.scheme import DeductionRule, Scheme
 from domain.deductions import DeductionState
 from domain.errors import ConfigurationError

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit.ledger import Circumstances, propose, superseded
+from credit.ledger import propose, superseded
+from credit.points import Circumstances
 from credit.recount import recompute
 from credit.score import STANDING
 from domain.deductions import Deduction, DeductionState
