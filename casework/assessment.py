@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 
+from casework.assessment_days import DayCounter
 from casework.assessment_rating import Rater
 from casework.assessment_snapshot import Lens, frozen, take
 from casework.indicators import Gathered
@@ -88,6 +89,7 @@ class Assessor:
         self._follow = follow
         self.store, self.schemes, self.assessing, self.calendar = store, schemes, assessing, calendar
         self._contents, self._rules = contents, rules
+        self._days = DayCounter(store, assessing.silence)
         self._raters: dict[str, Rater] = {}
         self._cursors: dict[tuple[str, RunState], str] = {}
         self._empty_months: set[str] = set()
@@ -219,6 +221,10 @@ class Assessor:
             self.begin(name, month, now)
         return len(waiting) + sum(self.advance(run.id, now) for run in runs)
 
+    def count_days(self, now: datetime) -> bool:
+        """Count what devices said on days that are over, a bounded piece at a time; False if all of it is counted."""
+        return self._days.piece(now)
+
     def _not_begun(self, uow: UnitOfWork, month: str, cut_at: datetime) -> list[str]:
         """Schemes with merchants whose month has not been begun; none where nothing was recorded before its cut."""
         if month in self._empty_months:
@@ -272,7 +278,7 @@ class Assessor:
         with self.store.writing() as uow:
             outages = [
                 (item.began_at, item.ended_at)
-                for item in uow.assessments.interruptions(run.provisional_at, run.objection_until)
+                for item in uow.assessments.interruptions(run.provisional_at, run.objection_until, known_at=now)
                 if item.kind is InterruptionKind.PLATFORM and item.uscc is None and not item.region
             ]
             outage = length(clipped(outages, run.provisional_at, run.objection_until))
@@ -403,7 +409,15 @@ class Assessor:
             rater, kept = self.rater(old, uow), uow.assessments.catalogue(old.catalogue_version)
             before = {uscc: self._standing_inputs(uow, old, uscc) for uscc in wanted}
             merchants = list(uow.merchants.get_all(uscc for uscc in usccs).values())
-            again = take(uow, self.lens_of(old), merchants, old.month, cut_at=old.frozen_at, told_before=old.objection_until)
+            again = take(
+                uow,
+                self.lens_of(old),
+                merchants,
+                old.month,
+                cut_at=old.frozen_at,
+                told_before=old.objection_until,
+                outages_at=now,
+            )
         assert kept is not None
         version = old.version + 1
         new = replace(

@@ -20,7 +20,6 @@ from casework.assessment_snapshot import EARLIEST, HALF_YEARLY, LASTING, MONTHLY
 from casework.indicators import Gathered
 from casework.report import report
 from domain.errors import BadInput, Code, NotFound
-from domain.observations import Kind
 from domain.parties import Actor, Merchant
 from store.assessments import Inputs, Objection, ObjectionState, Run, RunState, Seen
 from store.ports import UnitOfWork
@@ -256,7 +255,7 @@ def record(uow: UnitOfWork, run: Run, uscc: str, event_id: str) -> Seen:
     Raises:
         NotFound: the merchant has none of that id.
     """
-    kinds = [kind for kind in (*MONTHLY, *HALF_YEARLY, *LASTING) if kind is not Kind.CAM_STATUS]
+    kinds = (*MONTHLY, *HALF_YEARLY, *LASTING)
     for seen in uow.assessments.seen([uscc], kinds, since=EARLIEST, until=run.frozen_at, received_before=run.frozen_at):
         if seen.event_id == event_id:
             return seen

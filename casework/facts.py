@@ -14,6 +14,7 @@ from typing import Any
 
 from alerts import register_rules
 from casework import lots
+from casework.assessment_days import forget
 from casework.desk import Work
 from casework.outbound import tell_presence
 from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
@@ -46,6 +47,7 @@ def take_all(work: Work, observations: Sequence[Observation], now: datetime) -> 
                 results.append(result)
                 if not isinstance(result, BadInput):
                     work.tray.hashes[observation.event_id] = observation.content_hash
+        forget(work.uow, observations, now)
         work.file()
     return results
 

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from casework import indicators_breaches as breaches
 from casework import indicators_cases as cases
 from casework import indicators_devices as devices
 from casework import indicators_records as records
@@ -47,6 +48,7 @@ GAUGES: Final[Mapping[Gauge, Callable[[Record], Counted]]] = {
     Gauge.SERIOUS_LISTING: registers.serious_listing,
     Gauge.JUDGMENT_DEBTOR: registers.judgment_debtor,
     Gauge.HONOURS: registers.honours,
+    Gauge.LICENCE_STATE: registers.licence_state,
 }
 EVENTS: Final[Mapping[Event, Callable[[Record], Counted]]] = {
     Event.SAMPLING_FAILED: cases.sampling_failed,
@@ -57,7 +59,11 @@ EVENTS: Final[Mapping[Event, Callable[[Record], Counted]]] = {
     Event.ILLEGAL_SUBSTANCE: registers.illegal_substance,
 }
 BREACHES: Final[Mapping[Breach, Callable[[Record], list[dict[str, Any]]]]] = {
-    Breach.SCENE_OFFLINE_DAYS: devices.scene_offline_days
+    Breach.SCENE_OFFLINE_DAYS: devices.scene_offline_days,
+    Breach.TRACE_COVERAGE: breaches.trace_coverage,
+    Breach.TEMPERATURE_EXCURSIONS: breaches.temperature_excursions,
+    Breach.EVALUATION_ITEMS: breaches.evaluation_items,
+    Breach.MISSED_TRAININGS: breaches.missed_trainings,
 }
 MISSING_REASONS: Final = frozenset({"no_camera", "no_board", "no_shifts", "no_batches", "no_record"})
 """Reasons for which there is no value although there should be one: what the merchant must supply is then lacking."""
@@ -259,9 +265,12 @@ def _ledger(record: Record, told: Told, scheme: RatedScheme, sourcing: Sourcing)
     for violation, entry in zip(own, entries, strict=True):
         origins[name_of(violation)] = {"how": "counted", "evidence": [entry.id, entry.warning_id]}
     for code, breach in sourcing.violations.items():
-        found = [{**each, "code": code} for each in BREACHES[breach](record)]
-        own += found
-        origins |= {name_of(each): {"how": "counted"} for each in found}
+        for each in BREACHES[breach](record):
+            violation = {key: value for key, value in each.items() if key not in (breaches.EVIDENCE, breaches.TOLD)}
+            own.append({**violation, "code": code})
+            counted = Counted(value=None, evidence=each[breaches.EVIDENCE], told=each[breaches.TOLD])
+            origins[name_of(own[-1])] = _origin(counted)
+    past += [{"code": code, "at": at} for code, at in record.charged]
     known = latest([fact for fact in told.facts if not _is_violation(fact)])
     late = [fact for fact in told.late if _is_violation(fact)]
     for fact in [*(each for each in told.facts if _is_violation(each)), *late]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
-from casework.indicators_record import Counted, Record, Span, clipped, common, length, merged, percent, without
+from casework.indicators_breaches import offline_violation
+from casework.indicators_record import Counted, Record, Span, clipped, common, length, percent, without
 from domain.ids import DeviceKind
 from domain.observations import Kind
 from domain.time import local_day, midnight
@@ -16,18 +16,6 @@ from store.assessments import Seen
 SCENE_OFFLINE = timedelta(hours=2)
 RANGES = {"cold": (0, 8), "frozen": (-60, -12)}
 """Degrees Celsius in which cold and frozen goods are in range (C.9)."""
-
-
-def online_spans(record: Record, device_id: str) -> list[Span]:
-    """When a camera was online: from a word that says so until another that does not, or until it has been silent too long."""
-    words = [item for item in record.of_kind(Kind.CAM_STATUS) if item.device_id == device_id]
-    found = []
-    for word, following in pairwise([*words, None]):
-        if word is None or not word.body.get("online"):
-            continue
-        until = word.event_time + record.silence
-        found.append((word.event_time, until if following is None else min(until, following.event_time)))
-    return merged(found)
 
 
 def camera_online(record: Record) -> Counted:
@@ -42,7 +30,7 @@ def camera_online(record: Record) -> Counted:
     for camera in cameras:
         bound = clipped(wanted, camera.bound_from or wanted[0][0], camera.bound_until or wanted[-1][1])
         due += length(bound)
-        there += common(bound, online_spans(record, camera.id))
+        there += common(bound, record.online.get(camera.id, []))
     if not due:
         return Counted(value=None, reason="no_camera")
     told = {"cameras": str(len(cameras)), "due_minutes": _minutes(due), "online_minutes": _minutes(there)}
@@ -56,15 +44,10 @@ def scene_offline_days(record: Record) -> list[dict[str, Any]]:
     for day in sorted(record.open_days):
         wanted = clipped(record.open_spans, midnight(day), midnight(day + timedelta(days=1)))
         for camera in cameras:
-            if length(wanted) - common(wanted, online_spans(record, camera.id)) > SCENE_OFFLINE:
-                found.append(_offline(day, camera.id))
+            if length(wanted) - common(wanted, record.online.get(camera.id, [])) > SCENE_OFFLINE:
+                found.append(offline_violation(day, camera.id))
                 break
     return found
-
-
-def _offline(day: date, camera: str) -> dict[str, Any]:
-    absent = dict.fromkeys(("notified_at", "rectified_at", "rectify_by", "incident_id"))
-    return {"code": "", "at": day.isoformat(), **absent, "subject": camera}
 
 
 def cold_chain(record: Record) -> Counted:
@@ -90,9 +73,7 @@ def kanban_days(record: Record) -> Counted:
         return Counted(value=None, reason="closed_all_month")
     if not boards:
         return Counted(value=None, reason="no_board")
-    begins, ends = record.span
-    heard = {local_day(item.event_time) for item in record.seen if item.device_id in boards and begins <= item.event_time < ends}
-    days = len(heard & record.open_days)
+    days = len({day for board in boards for day in record.heard.get(board, ())} & record.open_days)
     told = {"open_days": str(len(record.open_days)), "days": str(days)}
     return Counted(value=percent(days, len(record.open_days)), evidence=tuple(sorted(boards)), told=told)
 
@@ -100,7 +81,7 @@ def kanban_days(record: Record) -> Counted:
 def days_of_data(record: Record) -> Counted:
     """C5: the days of the month on which anything was recorded; days excused count as well."""
     begins, ends = record.span
-    days = {local_day(item.event_time) for item in record.seen if begins <= item.event_time < ends}
+    days = {day for known in record.heard.values() for day in known}
     excused = {day for day in _days(begins, ends) if not without([_whole(day)], record.excused)}
     return Counted(value=len(days | excused), told={"days": str(len(days)), "excused": str(len(excused - days))})
 

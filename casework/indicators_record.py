@@ -12,6 +12,7 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import cached_property
 from typing import Any
 
+from casework.indicators_days import heard, online_spans, spans_of
 from credit.publication import first_of
 from domain.deductions import Deduction
 from domain.ids import DeviceKind
@@ -20,7 +21,7 @@ from domain.parties import Device, Merchant
 from domain.rules import Rules
 from domain.time import SHANGHAI, local_day, midnight
 from domain.warnings import Warning
-from store.assessments import Interruption, InterruptionKind, Seen
+from store.assessments import DeviceDay, Interruption, InterruptionKind, Seen, Sold
 
 Span = tuple[datetime, datetime]
 MOST_EVIDENCE = 50
@@ -44,6 +45,34 @@ class Counted:
     told: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedItem:
+    """One item of a weekly evaluation that failed (X-09).
+
+    Attributes:
+        key: of the checklist.
+        gravity: ``minor``, ``general`` or ``major``.
+        at: when the result was entered.
+    """
+
+    task_id: str
+    key: str
+    gravity: str
+    at: datetime
+    published_at: datetime
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A training that was missed (X-08), and when that was written down."""
+
+    training_id: str
+    attendance_id: str
+    held_at: datetime
+    recorded_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """What was recorded.
@@ -56,6 +85,12 @@ class Record:
         deductions: of the same time, those still undecided at the cut included.
         interruptions: that concern the merchant.
         silence: after which a device that says nothing is offline.
+        days: tallies of what devices said; of days that have none the raw rows are among ``seen``.
+        evaluated: items of weekly evaluations that failed, as they were published.
+        absences: trainings that were missed.
+        sold: sales of the month by lot.
+        traced: lots with a trace record, each with who told it.
+        charged: what this scheme charged earlier months with without a warning: code and instant.
     """
 
     merchant: Merchant
@@ -68,6 +103,12 @@ class Record:
     warnings: Sequence[Warning] = ()
     deductions: Sequence[Deduction] = ()
     interruptions: Sequence[Interruption] = ()
+    days: Sequence[DeviceDay] = ()
+    evaluated: Sequence[FailedItem] = ()
+    absences: Sequence[Absence] = ()
+    sold: Sequence[Sold] = ()
+    traced: frozenset[tuple[str, str]] = frozenset()
+    charged: Sequence[tuple[str, str]] = ()
 
     @cached_property
     def first(self) -> date:
@@ -96,6 +137,36 @@ class Record:
         """Those of the month; with ``late`` also earlier ones, which came too late for their own month (F.6)."""
         begins, ends = self.span
         return [item for item in self.of_kind(kind) if item.event_time < ends and (late or item.event_time >= begins)]
+
+    @cached_property
+    def online(self) -> Mapping[str, list[Span]]:
+        """By device when it was online: of tallied days as they were tallied, of the others from the raw words."""
+        found: dict[str, list[Span]] = {}
+        tallied: dict[str, list[Span]] = {}
+        for day in self.days:
+            found.setdefault(day.device_id, []).extend(spans_of(day))
+            begins = midnight(date.fromisoformat(day.day))
+            tallied.setdefault(day.device_id, []).append((begins, begins + timedelta(days=1)))
+        words: dict[str, list[tuple[datetime, bool]]] = {}
+        for item in self.of_kind(Kind.CAM_STATUS):
+            words.setdefault(item.device_id, []).append((item.event_time, bool(item.body.get("online"))))
+        for device_id, said in words.items():
+            raw = without(online_spans(said, self.silence), merged(tallied.get(device_id, ())))
+            found.setdefault(device_id, []).extend(raw)
+        return {device_id: merged(spans) for device_id, spans in found.items()}
+
+    @cached_property
+    def heard(self) -> Mapping[str, frozenset[date]]:
+        """By device the days of the month on which anything was heard of it."""
+        begins, ends = self.span
+        found: dict[str, set[date]] = {}
+        for item in self.seen:
+            if begins <= item.event_time < ends:
+                found.setdefault(item.device_id, set()).add(local_day(item.event_time))
+        for day in self.days:
+            if heard(day.tally):
+                found.setdefault(day.device_id, set()).add(date.fromisoformat(day.day))
+        return {device_id: frozenset(days) for device_id, days in found.items()}
 
     def devices_of(self, kind: DeviceKind) -> list[Device]:
         """Registered devices of one kind that were bound at some time in the month."""

@@ -7,7 +7,7 @@ concluded from silence except where a register lists what went wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 from casework.indicators_record import Counted, Record, named
 from credit.sampling import months_after
@@ -111,6 +111,39 @@ def _on_notice(item: Seen, severity: str, end: date) -> bool:
     told = item.body.get("notice_until")
     until = date.fromisoformat(told) if told else months_after(published, NOTICE_MONTHS.get(severity, ON_NOTICE_MONTHS))
     return published < end <= until
+
+
+def licence_state(record: Record) -> Counted:
+    """I11: the food licence as the licensing register tells it: ``credit.record`` of type ``licence`` with ``valid_until``.
+
+    The newest record counts: ``kind`` may be ``out_of_scope`` or ``revoked``; a number that does not check (E012) says nothing.
+    """
+    found = [item for item in records(record, "licence") if item.body.get("kind") in LICENCE_KINDS and _valid_until(item)]
+    if not found:
+        return Counted(value=None, reason="no_record")
+    last = found[-1]
+    until, end = _valid_until(last), ends_on(record)
+    assert until is not None
+    value = "ok"
+    if last.body.get("kind") == "revoked" or until < end - timedelta(days=1):
+        value = "expired"
+    elif last.body.get("kind") == "out_of_scope":
+        value = "out_of_scope"
+    elif until < end - timedelta(days=1) + timedelta(days=EXPIRING_DAYS):
+        value = "expiring"
+    return Counted(value=value, evidence=(last.event_id,), told={"valid_until": until.isoformat()})
+
+
+LICENCE_KINDS = (None, "granted", "renewed", "out_of_scope", "revoked")
+EXPIRING_DAYS = 30
+
+
+def _valid_until(item: Seen) -> date | None:
+    """The last day a licence is good, where the record says one."""
+    try:
+        return date.fromisoformat(str(item.body.get("valid_until")))
+    except ValueError:
+        return None
 
 
 def honours(record: Record) -> Counted:

@@ -66,6 +66,7 @@ async def _assess(parts: Wiring, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             done = await asyncio.to_thread(parts.assessor.sweep, clock.now())
+            done += await asyncio.to_thread(parts.assessor.count_days, clock.now())
         except Exception:  # a month that cannot be assessed must never hold up a warning
             log.exception("assessment.sweep_failed")
             done = 0

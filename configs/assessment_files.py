@@ -42,6 +42,7 @@ class Gauge(StrEnum):
     PATROLS_PASSED = "patrols_passed"
     SPOT_CHECK_SCORE = "spot_check_score"
     RECHECKS_PASSED = "rechecks_passed"
+    LICENCE_STATE = "licence_state"
 
 
 class Event(StrEnum):
@@ -59,6 +60,10 @@ class Breach(StrEnum):
     """Violations that follow from records alone, without a warning."""
 
     SCENE_OFFLINE_DAYS = "scene_offline_days"
+    TRACE_COVERAGE = "trace_coverage"
+    TEMPERATURE_EXCURSIONS = "temperature_excursions"
+    EVALUATION_ITEMS = "evaluation_items"
+    MISSED_TRAININGS = "missed_trainings"
 
 
 class Publication(StrEnum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Table, and_, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import Table, Text, and_, delete, false, func, insert, or_, select, text, tuple_, type_coerce, update
 
 from domain.deductions import Deduction
 from domain.errors import Conflict, NotFound
@@ -19,6 +19,7 @@ from store import tables
 from store.assessments import (
     FOR_EVER,
     Catalogue,
+    DeviceDay,
     Fact,
     Inputs,
     Interruption,
@@ -28,10 +29,13 @@ from store.assessments import (
     Run,
     RunState,
     Seen,
+    Sold,
     Standing,
+    StatusWord,
+    Try,
 )
 from store.gathering import Pen
-from store.rows import Rows, in_parts, insert_or_skip
+from store.rows import Rows, in_parts, insert_or_replace, insert_or_skip
 
 _FACT, _INTERRUPTION = Rows(Fact, own.facts), Rows(Interruption, own.interruptions)
 _RUN, _CATALOGUE = Rows(Run, own.runs), Rows(Catalogue, own.catalogues)
@@ -47,6 +51,15 @@ _ADD_RUN, _ADD_CATALOGUE = insert_or_skip(own.runs), insert_or_skip(own.catalogu
 _ADD_OBJECTION = insert_or_skip(own.objections, ["id"])
 _PUBLISHED = (RunState.PUBLISHED, RunState.CORRECTED)
 _SEEN = [_O[name] for name in ("event_id", "kind", "uscc", "device_id", "event_time", "seq", "body", "flags", "received_at")]
+_DAY, _TRY = Rows(DeviceDay, own.device_days), Rows(Try, own.tries)
+_D, _T = own.device_days.c, own.tries.c
+_PUT_DAYS = insert_or_replace(own.device_days, ["uscc", "kind", "day", "device_id"])
+_ADD_TRY = insert_or_skip(own.tries, ["connector", "uscc", "at"])
+_ONLINE = {
+    "sqlite": func.json_extract(type_coerce(_O.body, Text), "$.online"),
+    "postgresql": type_coerce(_O.body, Text).op("->>")("online"),
+}
+_YES = (1, True, "true")
 _TOLD = attrgetter("uscc", "scheme", "fact", "month", "observed_at")
 LACKING = "lacking"
 """Origin of a fact the merchant has yet to supply."""
@@ -132,10 +145,51 @@ class SqlAssessments:
         """False, and nothing changes, if the id is known."""
         return self._pen.execute(_ADD_INTERRUPTION.on(self._pen), _INTERRUPTION.values(interruption)).rowcount == 1
 
-    def interruptions(self, since: datetime, until: datetime) -> list[Interruption]:
-        """Those that overlap a span, earliest first."""
+    def interruptions(self, since: datetime, until: datetime, *, known_at: datetime) -> list[Interruption]:
+        """Those that overlap a span and stood at an instant, earliest first."""
+        return [item for item in self.told_interruptions(since, until) if item.known_at(known_at)]
+
+    def interruption(self, interruption_id: str) -> Interruption | None:
+        """One of them; locked until the end of a write transaction."""
+        query = select(*_INTERRUPTION.columns).where(_I.id == interruption_id)
+        return _INTERRUPTION.maybe(self._pen.execute(query.with_for_update() if self._locking else query).first())
+
+    def told_interruptions(self, since: datetime, until: datetime) -> list[Interruption]:
+        """Those that overlap a span, the withdrawn ones too, earliest first."""
         query = select(*_INTERRUPTION.columns).where(_I.began_at < until, _I.ended_at > since).order_by(_I.began_at, _I.id)
         return _INTERRUPTION.all(self._pen.execute(query))
+
+    def withdraw_interruption(self, interruption: Interruption) -> None:
+        """Write who withdrew it. Raises Conflict if it is withdrawn already."""
+        values = {key: _INTERRUPTION.values(interruption)[key] for key in ("withdrawn_at", "withdrawn_by", "withdrawn_why")}
+        statement = update(own.interruptions).where(_I.id == interruption.id, _I.withdrawn_at.is_(None)).values(values)
+        if self._pen.execute(statement).rowcount != 1:
+            raise Conflict(f"{interruption.id} is withdrawn already")
+
+    def add_try(self, attempt: Try) -> None:
+        """Write down an attempt."""
+        self._pen.execute(_ADD_TRY.on(self._pen), _TRY.values(attempt))
+
+    def tries(self, connector: str, usccs: Sequence[str], *, before: datetime) -> dict[str, Try]:
+        """Of each merchant the last attempt before an instant."""
+        found: dict[str, Try] = {}
+        for part in in_parts([*usccs, ""]):
+            last = (
+                select(_T.uscc, func.max(_T.at).label("at"))
+                .where(_T.connector == connector, _T.uscc.in_(part), _T.at < before)
+                .group_by(_T.uscc)
+                .subquery()
+            )
+            query = (
+                select(*_TRY.columns).where(_T.connector == connector).join(last, (_T.uscc == last.c.uscc) & (_T.at == last.c.at))
+            )
+            found.update((item.uscc, item) for item in _TRY.all(self._pen.execute(query)))
+        everybody = found.pop("", None)
+        if everybody is not None:
+            for uscc in usccs:
+                if uscc not in found or found[uscc].at < everybody.at:
+                    found[uscc] = everybody
+        return found
 
     # what the system recorded
 
@@ -143,6 +197,11 @@ class SqlAssessments:
         """Merchants of a scheme, by code."""
         query = select(*_MERCHANT.columns).where(_M.scheme == scheme, _M.uscc > after).order_by(_M.uscc)
         return _MERCHANT.all(self._pen.execute(query if limit is None else query.limit(limit)))
+
+    def merchants_after(self, uscc: str, *, limit: int) -> list[Merchant]:
+        """Merchants of every scheme, by code."""
+        query = select(*_MERCHANT.columns).where(_M.uscc > uscc).order_by(_M.uscc).limit(limit)
+        return _MERCHANT.all(self._pen.execute(query))
 
     def seen(
         self, usccs: Sequence[str], kinds: Sequence[Kind], *, since: datetime, until: datetime, received_before: datetime
@@ -164,6 +223,79 @@ class SqlAssessments:
             for event_id, kind, uscc, device_id, event_time, seq, body, flags, received_at in self._pen.execute(query):
                 words = tuple(flag.value for flag in flags)
                 yield Seen(event_id, kind, uscc, device_id, event_time, seq, body, words, received_at)
+
+    def device_days(
+        self, usccs: Sequence[str], kind: Kind, *, since: str, until: str, within: timedelta, received_before: datetime
+    ) -> list[DeviceDay]:
+        """Tallies of the days [since, until)."""
+        found: list[DeviceDay] = []
+        for part in in_parts(usccs):
+            query = select(*_DAY.columns).where(
+                _D.uscc.in_(part),
+                _D.kind == kind,
+                _D.day >= since,
+                _D.day < until,
+                _D.within == within,
+                or_(_D.received_at.is_(None), _D.received_at < received_before),
+            )
+            found += _DAY.all(self._pen.execute(query.order_by(_D.uscc, _D.device_id, _D.day)))
+        return found
+
+    def put_device_days(self, days: Sequence[DeviceDay]) -> None:
+        """Insert or replace."""
+        if days:
+            self._pen.execute(_PUT_DAYS.on(self._pen), [_DAY.values(day) for day in days])
+
+    def drop_device_days(self, uscc: str, device_id: str, kind: Kind, *, days: Sequence[str]) -> None:
+        """Take tallies away."""
+        same = (_D.uscc == uscc, _D.device_id == device_id, _D.kind == kind, _D.day.in_(days))
+        self._pen.execute(delete(own.device_days).where(*same))
+
+    def words(self, usccs: Sequence[str], *, since: datetime, until: datetime) -> Iterator[tuple[str, str, StatusWord]]:
+        """Each ``cam.status`` of a span."""
+        for part in in_parts(usccs):
+            query = (
+                select(_O.uscc, _O.device_id, _O.event_time, _ONLINE[self._pen.dialect.name], _O.received_at)
+                .where(
+                    tables.ASSESSED,
+                    _O.uscc.in_(part),
+                    _O.kind == Kind.CAM_STATUS,
+                    _O.event_time >= since,
+                    _O.event_time < until,
+                )
+                .order_by(_O.uscc, _O.event_time, _O.seq, _O.event_id)
+            )
+            for uscc, device_id, at, online, received_at in self._pen.execute(query):
+                yield uscc, device_id, StatusWord(at, online in _YES, received_at)
+
+    def sold(self, usccs: Sequence[str], *, since: datetime, until: datetime, received_before: datetime) -> list[Sold]:
+        """Sales by lot."""
+        w, b, found = tables.weighings.c, tables.batches.c, []
+        for part in in_parts(usccs):
+            query = (
+                select(w.uscc, w.lot, func.coalesce(b.supplier_uscc, ""), func.count())
+                .join(tables.observations, _O.event_id == w.event_id)
+                .outerjoin(tables.batches, and_(b.uscc == w.uscc, b.lot == w.lot))
+                .where(w.uscc.in_(part), w.at >= since, w.at < until, w.suspect.is_(false()), _O.received_at < received_before)
+                .group_by(w.uscc, w.lot, b.supplier_uscc)
+                .order_by(w.uscc, w.lot)
+            )
+            found += [Sold(*row) for row in self._pen.execute(query)]
+        return found
+
+    def first_seen(self, usccs: Sequence[str]) -> dict[str, datetime]:
+        """When the first thing happened that is known of a merchant."""
+        found: dict[str, datetime] = {}
+        for part in in_parts(usccs):
+            for kind in Kind:
+                if kind is Kind.SCALE_WEIGH:
+                    continue  # what is sold was received, and that is known as well
+                first = select(func.min(_O.event_time)).where(tables.ASSESSED, _O.uscc == _M.uscc, _O.kind == kind)
+                query = select(_M.uscc, first.correlate(tables.merchants).scalar_subquery()).where(_M.uscc.in_(part))
+                for uscc, at in self._pen.execute(query):
+                    if at is not None:
+                        found[uscc] = min(at, found.get(uscc, at))
+        return found
 
     def anything_before(self, at: datetime) -> bool:
         """Whether anything at all was recorded or told before an instant."""

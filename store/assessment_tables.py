@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
 from sqlalchemy.engine import Dialect
 
+from domain.observations import Kind
 from store.assessments import InterruptionKind, ObjectionState, RunState
 from store.tables import metadata
 from store.types import Exact, Instant, Json, JsonOf, Line, Span, Whole, Word
@@ -105,9 +106,39 @@ interruptions = Table(
     _must("announced_at", Instant),
     _must("reason"),
     _must("recorded_by"),
+    _must("recorded_at", Instant),
+    _may("withdrawn_at", Instant),
+    _may("withdrawn_by"),
+    _must("withdrawn_why"),
     _words("kind", InterruptionKind),
     CheckConstraint("ended_at > began_at", name="span"),
+    CheckConstraint("withdrawn_at IS NULL OR (withdrawn_by IS NOT NULL AND withdrawn_why <> '')", name="withdrawn_for_a_reason"),
     Index("ix_interruptions_ended_at", "ended_at"),
+    sqlite_strict=True,
+)
+
+device_days = Table(
+    "device_days",
+    metadata,
+    Column("uscc", Line, _merchant(), primary_key=True),
+    Column("kind", Word(Kind), primary_key=True),
+    Column("day", Line, primary_key=True),
+    Column("device_id", Line, primary_key=True),
+    _must("within", Span),
+    _may("received_at", Instant),
+    _must("tally", Json),
+    sqlite_strict=True,
+)
+"""Counted from raw rows and counted anew whenever one of them comes late; they may be thrown away at any time."""
+
+tries = Table(
+    "connector_tries",
+    metadata,
+    Column("connector", Line, primary_key=True),
+    Column("uscc", Line, primary_key=True),
+    Column("at", Instant, primary_key=True),
+    _must("outcome"),
+    _must("detail"),
     sqlite_strict=True,
 )
 

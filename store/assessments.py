@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.deductions import Deduction
 from domain.observations import Kind
@@ -86,6 +86,8 @@ class Interruption:
     Attributes:
         uscc: the merchant concerned; None = all of ``region``, a prefix, empty = everybody.
         announced_at: when it was told; maintenance and closures count only if told before.
+        recorded_at: when it was written down here; whoever reads as of an earlier instant does not know it.
+        withdrawn_at: from when on it counts as if it had never been told; by whom, and why.
     """
 
     id: str
@@ -97,10 +99,61 @@ class Interruption:
     announced_at: datetime
     reason: str
     recorded_by: str
+    recorded_at: datetime
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+    withdrawn_why: str = ""
 
     def concerns(self, uscc: str, region: str) -> bool:
         """Whether it is about that merchant."""
         return self.uscc == uscc if self.uscc is not None else region.startswith(self.region)
+
+    def known_at(self, at: datetime) -> bool:
+        """Whether it stood at an instant."""
+        return self.recorded_at < at and (self.withdrawn_at is None or self.withdrawn_at >= at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceDay:
+    """What a device said on one Shanghai day, counted once from every raw row of the day, so that no assessment reads those.
+
+    A fact of the day that comes later takes the tally away; it is then counted anew. Without a tally the raw rows count.
+
+    Attributes:
+        day: ``YYYY-MM-DD``.
+        within: the limit it was counted by, such as after how long a silence a camera is offline.
+        received_at: when the last row came that is counted in it; None if there is none.
+        tally: what was counted; which keys it has depends on the kind.
+    """
+
+    uscc: str
+    device_id: str
+    kind: Kind
+    day: str
+    within: timedelta
+    received_at: datetime | None
+    tally: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One attempt to get something about a merchant from outside; ``uscc`` empty = it concerns every merchant."""
+
+    connector: str
+    uscc: str
+    at: datetime
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """How often one lot was sold in a span; ``supplier`` is who it came from, empty where the register does not say."""
+
+    uscc: str
+    lot: str
+    supplier: str
+    sales: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +296,14 @@ class Seen:
         return self.received_at >= month_ended_at
 
 
+class StatusWord(NamedTuple):
+    """Whether a device said that it is online, when, and when that came."""
+
+    at: datetime
+    online: bool
+    received_at: datetime
+
+
 class Assessments(Protocol):
     """The repository of the monthly assessment."""
 
@@ -270,18 +331,56 @@ class Assessments(Protocol):
     def add_interruption(self, interruption: Interruption) -> bool:
         """False, and nothing changes, if the id is known."""
 
-    def interruptions(self, since: datetime, until: datetime) -> list[Interruption]:
-        """Those that overlap a span, earliest first."""
+    def interruptions(self, since: datetime, until: datetime, *, known_at: datetime) -> list[Interruption]:
+        """Those that overlap a span and stood at an instant, earliest first."""
+
+    def interruption(self, interruption_id: str) -> Interruption | None:
+        """One of them, withdrawn or not; locked until the end of a write transaction."""
+
+    def told_interruptions(self, since: datetime, until: datetime) -> list[Interruption]:
+        """Those that overlap a span, the withdrawn ones too, earliest first."""
+
+    def withdraw_interruption(self, interruption: Interruption) -> None:
+        """Write who withdrew it, when and why. Raises Conflict if it is withdrawn already."""
+
+    def add_try(self, attempt: Try) -> None:
+        """Write down an attempt; of two at one instant the first is kept."""
+
+    def tries(self, connector: str, usccs: Sequence[str], *, before: datetime) -> dict[str, Try]:
+        """Of each merchant the last attempt before an instant, one that concerned every merchant included."""
 
     # what the system recorded
 
     def merchants(self, scheme: str, *, after: str = "", limit: int | None = None) -> list[Merchant]:
         """Merchants of a scheme, by code."""
 
+    def merchants_after(self, uscc: str, *, limit: int) -> list[Merchant]:
+        """The next merchants of every scheme, by code."""
+
     def seen(
         self, usccs: Sequence[str], kinds: Sequence[Kind], *, since: datetime, until: datetime, received_before: datetime
     ) -> Iterator[Seen]:
         """Observations of [since, until) that came before an instant, by merchant, time, counter and id."""
+
+    def device_days(
+        self, usccs: Sequence[str], kind: Kind, *, since: str, until: str, within: timedelta, received_before: datetime
+    ) -> list[DeviceDay]:
+        """Tallies of the days [since, until) by one limit, without those that a later row is counted in."""
+
+    def put_device_days(self, days: Sequence[DeviceDay]) -> None:
+        """Insert or replace."""
+
+    def drop_device_days(self, uscc: str, device_id: str, kind: Kind, *, days: Sequence[str]) -> None:
+        """Take tallies away, because something else is known of their days."""
+
+    def words(self, usccs: Sequence[str], *, since: datetime, until: datetime) -> Iterator[tuple[str, str, StatusWord]]:
+        """Merchant, device and word of each ``cam.status`` of a span, by time, counter and id."""
+
+    def sold(self, usccs: Sequence[str], *, since: datetime, until: datetime, received_before: datetime) -> list[Sold]:
+        """Sales by lot that happened in a span and came before an instant; suspect ones are left out (E051)."""
+
+    def first_seen(self, usccs: Sequence[str]) -> dict[str, datetime]:
+        """When the first thing happened that is known of a merchant."""
 
     def anything_before(self, at: datetime) -> bool:
         """Whether anything at all was recorded or told before an instant."""

@@ -179,4 +179,5 @@ def interruption(kind: str, begins: datetime, ends: datetime, *, announced: date
         announced_at=announced or begins,
         reason="test",
         recorded_by="u-operator",
+        recorded_at=announced or begins,
     )
