@@ -42,6 +42,19 @@ group.initial.rebalance.delay.ms=0
 """
 
 
+AS_SHIPPED: Final = (
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+)
+"""What Kafka's own start script gives the Java machine when nobody says otherwise."""
+
+
 def jars_named(option: Path | None, environment: Mapping[str, str]) -> Path | None:
     """The folder of jars that the option or the environment names."""
     named = environment.get(VARIABLE, "")
@@ -66,7 +79,7 @@ def apache_kafka(jars: Path | None, scratch: Path) -> Iterator[tuple[Child, str,
     formatted = subprocess.run(storage, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own command
     if formatted.returncode:
         raise Unavailable(f"Apache Kafka's directory cannot be formatted: {formatted.stderr.strip()[-200:]}")
-    command = [java, "-Xmx512m", "-Xms256m", "-cp", classpath, "kafka.Kafka", str(properties)]
+    command = [java, *AS_SHIPPED, "-cp", classpath, "kafka.Kafka", str(properties)]
     with running(folder.name, command, scratch) as child:
         yield child, f"{LOOPBACK}:{port}", child.ready(answers_metadata(port))
 
