@@ -16,7 +16,14 @@ from domain.ids import derived_id
 from domain.rules import Level, RedWarning, Rules
 from domain.warnings import State, Warning
 
-GRAVER: Mapping[str, str] = {"XV01": "XV02", "XV03": "XV04"}
+GRAVER: Mapping[str, frozenset[str]] = {
+    "XV01": frozenset({"XV02"}),
+    "XV03": frozenset({"XV04"}),
+    "XV07": frozenset({"XV06", "XV08"}),
+    "XV06": frozenset({"XV08"}),
+    "XV09": frozenset({"XV10", "XV08"}),
+    "XV10": frozenset({"XV08"}),
+}
 """A fact of an open warning that turns out worse: in store, then used or sold (C.4, "one fact, one deduction")."""
 
 
@@ -89,7 +96,7 @@ def attach(warning: Warning, finding: Finding) -> Warning:
     Returns:
         The same object if nothing changed; no clock ever moves.
     """
-    if GRAVER.get(warning.violation_code) != finding.violation_code:
+    if finding.violation_code not in GRAVER.get(warning.violation_code, ()):
         return warning
     return replace(warning, violation_code=finding.violation_code, why=finding.why, version=warning.version + 1)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from domain.findings import EvidenceKind, EvidenceRef, Finding, Reason, ReasonCode
 from domain.ids import derived_id
@@ -67,9 +69,14 @@ def record(batch: Batch, sold: Weighing | None = None) -> bytes:
 
     Which instant it was judged at is no part of it, so that the same fact has the same bytes.
     """
-    body = {"batch": _plain(batch, {"expiry_judged_at"})}
+    body = {"batch": plain(batch, {"expiry_judged_at"})}
     if sold is not None:
-        body["sold"] = _plain(sold)
+        body["sold"] = plain(sold)
+    return canonical(body)
+
+
+def canonical(body: Mapping[str, object]) -> bytes:
+    """JSON with the same bytes for the same facts."""
     return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -85,33 +92,71 @@ def _finding(
     batch: Batch, fact: _Fact, rules: Rules, *, event_time: datetime, now: datetime, sold: Weighing | None = None
 ) -> Finding | None:
     red, code, reason = fact
-    rule = rules.register.get(red)
-    if rule is None or not rule.enabled:
-        return None
     params = {"lot": batch.lot, "name": batch.name, "expires_at": format_instant(batch.expires_at)}
     if sold is not None:
         params |= {"trace_code": sold.trace_code, "sold_at": format_instant(sold.at)}
-    occasion = sold.event_id if sold is not None else format_instant(event_time)
-    digest = hashlib.sha256(record(batch, sold)).hexdigest()
-    return Finding(
-        id=derived_id("finding", batch.uscc, red.value, batch.lot, code, occasion),
-        uscc=batch.uscc,
-        rule=red.value,
-        class_=rule.class_,
-        violation_code=code,
-        level=rule.level,
-        subject=batch.lot,
-        event_time=event_time,
-        first_seen_at=event_time,
-        detected_at=now,
-        automatic=True,
-        why=Reason(code=reason, params=params),
-        evidence=(EvidenceRef(kind=EvidenceKind.RECORD, sha256=digest, media_type=RECORD_TYPE, at=event_time),),
+    return finding(
+        Told(
+            uscc=batch.uscc,
+            red=red,
+            violation_code=code,
+            why=Reason(code=reason, params=params),
+            subject=batch.lot,
+            occasion=sold.event_id if sold is not None else format_instant(event_time),
+            at=event_time,
+            record=record(batch, sold),
+        ),
+        rules,
+        now,
     )
 
 
-def _plain(facts: Batch | Weighing, without: AbstractSet[str] = frozenset()) -> dict[str, object]:
-    """JSON values: instants in RFC 3339, decimals and closed sets as their words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A violation that a record shows, before it is a finding.
+
+    Attributes:
+        occasion: what tells this sighting from the next of the same subject; told twice it is one finding.
+        record: the evidence, canonical JSON.
+        automatic: whether it raises by itself; otherwise a person looks first.
+    """
+
+    uscc: str
+    red: RedWarning
+    violation_code: str
+    why: Reason
+    subject: str
+    occasion: str
+    at: datetime
+    record: bytes
+    automatic: bool = True
+
+
+def finding(told: Told, rules: Rules, now: datetime) -> Finding | None:
+    """The finding of a violation, with its record as evidence; None where the site has the rule switched off."""
+    rule = rules.register.get(told.red)
+    if rule is None or not rule.enabled:
+        return None
+    digest = hashlib.sha256(told.record).hexdigest()
+    return Finding(
+        id=derived_id("finding", told.uscc, told.red.value, told.subject, told.violation_code, told.occasion),
+        uscc=told.uscc,
+        rule=told.red.value,
+        class_=rule.class_,
+        violation_code=told.violation_code,
+        level=rule.level,
+        subject=told.subject,
+        event_time=told.at,
+        first_seen_at=told.at,
+        detected_at=now,
+        automatic=told.automatic,
+        why=told.why,
+        evidence=(EvidenceRef(kind=EvidenceKind.RECORD, sha256=digest, media_type=RECORD_TYPE, at=told.at),),
+    )
+
+
+def plain(facts: Any, without: AbstractSet[str] = frozenset()) -> dict[str, object]:
+    """A dataclass as JSON values: instants in RFC 3339, decimals and closed sets as their words."""
     names = (item.name for item in fields(facts) if item.name not in without)
     return {name: _word(getattr(facts, name)) for name in names}
 
@@ -119,6 +164,10 @@ def _plain(facts: Batch | Weighing, without: AbstractSet[str] = frozenset()) -> 
 def _word(value: object) -> object:
     if isinstance(value, datetime):
         return format_instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
+    if isinstance(value, tuple):
+        return [dict(item) if isinstance(item, Mapping) else item for item in value]
     return value.value if isinstance(value, StrEnum) else value

@@ -21,11 +21,14 @@ from casework.desk import Work
 from casework.handling import change, event_of
 from casework.lots import judge
 from casework.outbound import tell_warning
+from casework.registers.dues import pass_due as pass_due_record
 from domain.errors import Code, KitchenError, Unavailable
 from domain.events import Event, EventName
 from domain.findings import Finding
 from domain.parties import SYSTEM
 from domain.records import SEGREGATED, Batch
+from domain.registers import Due as RegisterDue
+from domain.registers import DueKind
 from domain.warnings import Warning
 from store.ports import Crossed, UnitOfWork
 
@@ -50,6 +53,7 @@ class SweepReport:
     Attributes:
         events: what happened.
         batches: expired batches judged.
+        dues: entries of the expiry index whose time had come.
         warnings: warnings that had something due.
         reviews: findings in review that had something due.
         forgotten: outbox entries sent long ago that were deleted.
@@ -60,6 +64,7 @@ class SweepReport:
 
     events: tuple[Event, ...] = ()
     batches: int = 0
+    dues: int = 0
     warnings: int = 0
     reviews: int = 0
     forgotten: int = 0
@@ -104,6 +109,11 @@ def batch_name(batch: Batch) -> str:
     return f"{batch.uscc}/{batch.lot}"
 
 
+def due_name(due: RegisterDue) -> str:
+    """What the sweep calls an entry of the expiry index."""
+    return due.id
+
+
 def own_id(item: Warning | Finding) -> str:
     """What the sweep calls a warning or a finding."""
     return item.id
@@ -129,6 +139,15 @@ def _pass_expiry(work: Work, offered: Batch, now: datetime) -> list[Event]:
     events = judge(work, batch, work.merchant(batch.uscc), now)
     work.uow.batches.put(replace(batch, expiry_judged_at=now))
     return events
+
+
+def sweep_dues(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
+    """Do what the expiry index of the registers says is due."""
+    found = shelf.choose(lambda most: work.uow.records.dues(now, limit=most), due_name, now, limit=limit)
+    work.expect(due.uscc for due in found)
+    work.tray.batches.expect((due.uscc, due.subject) for due in found if due.kind is DueKind.LOT_NOTICE)
+    events, failed = _each(work, shelf, found, lambda due: pass_due_record(work, due, now), name=due_name, now=now)
+    return SweepReport(events=events, dues=len(found), failed=failed, more=len(found) == limit)
 
 
 def sweep_warnings(shelf: Shelf, work: Work, now: datetime, *, limit: int) -> SweepReport:
@@ -242,6 +261,7 @@ def together(one: SweepReport, other: SweepReport) -> SweepReport:
     return SweepReport(
         events=one.events + other.events,
         batches=one.batches + other.batches,
+        dues=one.dues + other.dues,
         warnings=one.warnings + other.warnings,
         reviews=one.reviews + other.reviews,
         forgotten=one.forgotten + other.forgotten,

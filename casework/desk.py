@@ -17,6 +17,7 @@ from domain.ids import uuid7
 from domain.parties import Merchant
 from domain.rules import Rules
 from store.ports import Media, UnitOfWork
+from traceability.additives import AdditiveTable
 
 
 def new_id(at: datetime) -> str:
@@ -34,6 +35,7 @@ class Desk:
         new_id: a fresh id for an instant.
         translator: the words of a locale, for notifications.
         terms: what follows from credit; None where a process has nothing to do with it.
+        additives: what the standard permits; the empty table knows no name, and judges nothing.
     """
 
     media: Media
@@ -44,6 +46,7 @@ class Desk:
     new_id: Callable[[datetime], str] = new_id
     translator: Translator = source_language
     terms: Terms | None = None
+    additives: AdditiveTable = field(default_factory=AdditiveTable)
 
     def scheme_of(self, merchant: Merchant) -> Scheme:
         """The rating scheme of a merchant.

@@ -17,6 +17,7 @@ from casework import lots
 from casework.assessment_days import forget
 from casework.desk import Work
 from casework.outbound import tell_presence
+from casework.registers import additives, samples, staff
 from domain.errors import BadInput, Code, Conflict, KitchenError, Unavailable
 from domain.events import Event, EventName
 from domain.observations import Flag, Kind, Observation
@@ -143,8 +144,24 @@ def _another_sale(one: Weighing, other: Weighing) -> bool:
 
 
 def _upsert(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+    """A statement of a lot; one of an additive, or with a food class, means something to the register of additives too."""
+    if additives.names_an_additive(observation):
+        observation = additives.flagged(work, observation)
     work.uow.observations.add(observation)
-    return _heard(work, observation, merchant, now) + lots.state(work, observation, merchant, now)
+    events = _heard(work, observation, merchant, now) + lots.state(work, observation, merchant, now)
+    return events + additives.take_lot(work, observation, merchant, now)
+
+
+def _recorded(effect: Callable[[Work, Observation, Merchant, datetime], list[Event]]) -> Effect:
+    """An effect of a register: the observation is stored before it."""
+
+    def take(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event]:
+        if additives.names_an_additive(observation):
+            observation = additives.flagged(work, observation)
+        work.uow.observations.add(observation)
+        return _heard(work, observation, merchant, now) + effect(work, observation, merchant, now)
+
+    return take
 
 
 def _move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event] | BadInput:
@@ -193,6 +210,10 @@ EFFECTS: Mapping[Kind, Effect] = MappingProxyType(
         Kind.BATCH_UPSERT: _upsert,
         Kind.BATCH_MOVE: _move,
         Kind.CAM_STATUS: _status,
+        Kind.STAFF_CERTIFICATE: _recorded(staff.take_certificate),
+        Kind.STAFF_SHIFT: _recorded(staff.take_shift),
+        Kind.ADDITIVE_USE: _recorded(additives.take_use),
+        Kind.SAMPLING_RESULT: _recorded(samples.take),
     }
 )
 """Kinds that do something today; every other one is stored for the rules to come. An effect stores its observation itself."""

@@ -16,6 +16,7 @@ import structlog
 from alerts import register_rules
 from casework import intake
 from casework.desk import Work
+from casework.registers import shelf
 from domain.errors import BadInput, Code
 from domain.events import Event
 from domain.findings import Finding
@@ -75,7 +76,7 @@ def sell(work: Work, weighing: Weighing, merchant: Merchant, now: datetime) -> l
         events = judge(work, batch, merchant, now, sold=weighing)
         left = batches.sold(batch, weighing)
     if left != batch:
-        _put(work, left)
+        _put(work, left, now)
     return events
 
 
@@ -166,10 +167,11 @@ def _anew(work: Work, change: LotChange, merchant: Merchant, now: datetime, told
 def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list[Event]:
     """Write a changed batch. One already past its expiry is judged at once; the sweep judges the others when they get there."""
     expired = batch.expires_at <= now
-    _put(work, replace(batch, expiry_judged_at=now if expired else None))
+    _put(work, replace(batch, expiry_judged_at=now if expired else None), now)
     return judge(work, batch, merchant, now) if expired else []
 
 
-def _put(work: Work, batch: Batch) -> None:
+def _put(work: Work, batch: Batch, now: datetime) -> None:
+    shelf.follow(work, work.tray.batches[batch.uscc, batch.lot], batch, now)
     work.uow.batches.put(batch)
     work.tray.batches[batch.uscc, batch.lot] = batch

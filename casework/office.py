@@ -18,7 +18,7 @@ from alerts.routing import Route
 from casework import charging, clockwork, facts, handling, intake, letters, registration
 from casework.charging import Decision, Ruling
 from casework.clockwork import Shelf, SweepReport
-from casework.consequences import proposals
+from casework.consequences import proposals, pushes
 from casework.consequences.bureau import Bureau
 from casework.consequences.terms import Terms
 from casework.desk import Desk, Work, new_id
@@ -35,6 +35,7 @@ from domain.observations import Observation
 from domain.parties import SYSTEM, Actor
 from domain.rules import Rules
 from store.ports import Crossed, Media, Store
+from traceability.additives import AdditiveTable
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Office:
         new_id: a fresh id for an instant.
         translator: the words of a locale, for notifications; the source language without it.
         terms: what follows from credit; without them the bureau is closed.
+        additives: what the standard permits of additives.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Office:
         new_id: Callable[[datetime], str] = new_id,
         translator: Translator = source_language,
         terms: Terms | None = None,
+        additives: AdditiveTable | None = None,
     ) -> None:
         self._store = store
         self._shelf = Shelf()
@@ -82,6 +85,7 @@ class Office:
             new_id=new_id,
             translator=translator,
             terms=terms,
+            additives=additives or AdditiveTable(),
         )
         self.bureau = Bureau(store, self.desk)
 
@@ -200,6 +204,10 @@ class Office:
         """A channel's acceptance confirmed delivery to the merchant; only the first time changes anything."""
         return self._insisting(lambda work: handling.deliver(work, warning_id, SYSTEM, now, how=how))
 
+    def department_told(self, push_id: str, now: datetime) -> None:
+        """A liaison department's own system accepted a message of the joint punishment."""
+        self._insisting(lambda work: pushes.arrived(work, push_id, now))
+
     # the clock
 
     def sweep(self, now: datetime, *, limit: int = SWEEP_LIMIT) -> SweepReport:
@@ -215,10 +223,15 @@ class Office:
         shelf = self._shelf
         with self._store.reading() as uow:
             batches, warnings, reviews = uow.batches.expired, uow.warnings.due, uow.findings.reviews_due
+            dues = uow.records.dues
             waiting = (
                 (
                     shelf.choose(lambda most: batches(now, limit=most), clockwork.batch_name, now, limit=1),
                     partial(clockwork.sweep_batches, shelf),
+                ),
+                (
+                    shelf.choose(lambda most: dues(now, limit=most), clockwork.due_name, now, limit=1),
+                    partial(clockwork.sweep_dues, shelf),
                 ),
                 (
                     shelf.choose(lambda most: warnings(now, limit=most), clockwork.own_id, now, limit=1),

@@ -89,6 +89,12 @@ def tell_presence(work: Work, event: Event, merchant: Merchant) -> None:
     _notify(work, event, subject, merchant, None)
 
 
+def tell_record(work: Work, event: Event, *, version: str, link: str) -> None:
+    """Tell people about a register: what expires soon, what waits for a person. ``version`` makes telling twice once."""
+    subject = Subject(id=event.entity_id, version=version, link=link, tag=f"record-{event.entity_id}")
+    _notify(work, event, subject, work.merchant(event.uscc), None)
+
+
 def tell_register(uow: UnitOfWork, key: str, value: Mapping[str, Any], now: datetime) -> None:
     """Enqueue one record of the ``registers`` topic."""
     delivery = Delivery(

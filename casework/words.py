@@ -44,6 +44,24 @@ REASONS: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.PRODUCT_EXPIRED: N_("库存产品批次 %(lot)s“%(name)s”已于 %(expires_at)s 过期，未隔离"),
         ReasonCode.RAW_EXPIRED: N_("原料批次 %(lot)s“%(name)s”已于 %(expires_at)s 过期，未隔离"),
         ReasonCode.RAW_EXPIRED_USED: N_("原料批次 %(lot)s“%(name)s”已于 %(expires_at)s 过期，仍用于加工"),
+        ReasonCode.CERTIFICATE_EXPIRED: N_(
+            "%(name)s（%(person)s）的健康证有效期至 %(valid_until)s，%(shift_start)s 的班次仍安排直接接触食品的工作"
+        ),
+        ReasonCode.ADDITIVE_BEYOND_SCOPE: N_(
+            "产品批次 %(product_lot)s（类别 %(food_class)s）使用了不允许使用的添加剂“%(additive)s”（批次 %(lot)s）"
+        ),
+        ReasonCode.ADDITIVE_OVER_LIMIT: N_(
+            "产品批次 %(product_lot)s 中“%(additive)s”用量 %(used)s g/kg，超过最大使用量 %(limit)s g/kg"
+        ),
+        ReasonCode.ADDITIVES_TOGETHER: N_(
+            "产品批次 %(product_lot)s 中 %(additives)s 混合使用，各自用量占其最大使用量的比例之和为 %(share)s，超过 1"
+        ),
+        ReasonCode.ADDITIVE_PROHIBITED: N_("产品批次 %(product_lot)s 使用了非食用物质“%(additive)s”（批次 %(lot)s）"),
+        ReasonCode.ADDITIVE_HELD: N_("餐饮服务单位不得采购、贮存、使用“%(additive)s”（批次 %(lot)s）"),
+        ReasonCode.ADDITIVE_CARRIED_OVER: N_(
+            "产品批次 %(product_lot)s 由配料“%(ingredient)s”带入“%(additive)s”%(used)s g/kg，需人工判断"
+        ),
+        ReasonCode.SAMPLING_FAILED: N_("产品“%(product)s”（批次 %(lot)s）抽检不合格：%(items)s（报告 %(report_no)s）"),
         ReasonCode.MANUAL: N_("人工登记：%(note)s"),
     }
 )
@@ -92,6 +110,7 @@ HEADLINES: Mapping[EventName, str] = MappingProxyType(
         EventName.WARNING_REOPENED: N_("重新打开：%(class)s"),
         EventName.WARNING_EXTENDED: N_("整改时限已延长：%(class)s"),
         EventName.WARNING_ATTACHED: N_("同一问题再次出现：%(class)s"),
+        EventName.WARNING_CORRECTED: N_("台账已更正，待核实：%(class)s"),
         EventName.WARNING_REMINDED: N_("闭环时限已过 %(percent)s%%：%(class)s"),
         EventName.RECTIFY_OVERDUE: N_("整改逾期：%(class)s"),
         EventName.CLOSURE_OVERDUE: N_("24 小时闭环逾期：%(class)s"),
@@ -108,6 +127,10 @@ HEADLINES: Mapping[EventName, str] = MappingProxyType(
         EventName.CREDIT_CHANGED: N_("信用事项有变化"),
         EventName.CREDIT_REMINDER: N_("信用提醒"),
         EventName.CREDIT_WORK: N_("信用监管待办"),
+        EventName.LOT_EXPIRES_SOON: N_("批次 %(lot)s“%(name)s”将于 %(expires_at)s 到期，请及时处理"),
+        EventName.CERTIFICATE_EXPIRES_SOON: N_("%(name)s（%(person)s）的健康证将于 %(valid_until)s 到期，请及时办理"),
+        EventName.ADDITIVE_UNMAPPED: N_("添加剂名称“%(additive)s”无法识别，请确认"),
+        EventName.SAMPLE_CHANGED: N_("抽检报告 %(report_no)s：%(what)s"),
     }
 )
 
@@ -155,7 +178,7 @@ def sentence(reason: Reason, translate: Translate = chinese) -> str:
         params["zone"] = params.get("zone") or translate(WHOLE_PICTURE)
     elif reason.code is ReasonCode.PRODUCT_EXPIRED_ON_SALE and params.get("sold_at"):
         template = SOLD_EXPIRED
-    for name in ("expires_at", "sold_at"):
+    for name in ("expires_at", "sold_at", "shift_start"):
         if name in params:
             params[name] = moment(params[name])
     return fill(template, params, translate)
@@ -166,6 +189,10 @@ def headline(event: EventName, data: Mapping[str, object], translate: Translate 
     params = dict(data)
     if "class" in params:
         params["class"] = class_name(str(params["class"]), translate)
+    if "expires_at" in params:
+        params["expires_at"] = moment(str(params["expires_at"]))
+    if "what" in params:
+        params["what"] = translate(str(params["what"]))
     if "level" in params:
         params["level"] = translate(LEVELS[Level(str(params["level"]))])
     return fill(HEADLINES[event], params, translate)

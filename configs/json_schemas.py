@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from configs.additive_files import AdditivesFile
 from configs.assessment_files import AssessmentsFile
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
@@ -29,6 +30,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "assessments": AssessmentsFile,
     "departments": DepartmentsFile,
     "documents": DocumentsFile,
+    "additives": AdditivesFile,
 }
 
 

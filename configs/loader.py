@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from configs.additive_files import AdditivesFile
 from configs.assessment_files import AssessmentsFile
 from configs.checks import cross_check
 from configs.consequence_files import ConsequencesFile
@@ -43,6 +44,7 @@ _FILES: Final = {
     "assessments.yaml": AssessmentsFile,
     "departments.yaml": DepartmentsFile,
     "documents.yaml": DocumentsFile,
+    "additives.yaml": AdditivesFile,
 }
 M = TypeVar("M", bound=BaseModel)
 
@@ -171,4 +173,5 @@ def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Config
         assessments=models["assessments.yaml"].value(),
         departments=models["departments.yaml"].value(),
         rulebook=models["documents.yaml"].value(),
+        additives=models["additives.yaml"].value(),
     )

@@ -5,7 +5,7 @@ A site's own file is laid over the shipped one key by key, so it holds only what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
@@ -25,6 +25,7 @@ class Clocks(Strict):
     verify_grace_minutes: Annotated[int, Field(ge=0, le=720)] = 60
     reopen_within_days: Annotated[int, Field(ge=0, le=365)] = 30
     objection_working_days: Annotated[int, Field(ge=1, le=60)] = 3
+    retest_working_days: Annotated[int, Field(ge=1, le=60, description="a failed sample may be tested again (F.18)")] = 7
     daily_camera_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
 
@@ -71,6 +72,10 @@ class CameraRuleEntry(Strict):
         )
 
 
+Days = tuple[Annotated[int, Field(ge=1, le=365)], ...]
+SomeHours = tuple[Annotated[float, Field(gt=0, le=72)], ...]
+
+
 class RegisterRuleEntry(Strict):
     """One of RW1–RW5."""
 
@@ -78,6 +83,28 @@ class RegisterRuleEntry(Strict):
     level: Level = Level.RED
     rectify_within_hours: Hours = 12.0
     enabled: bool = True
+    notice_days: Annotated[Days, Field(description="the merchant is told so many days before the expiry")] = ()
+    notice_days_long_life: Annotated[Days, Field(description="instead, for what keeps 30 days or longer")] = ()
+    notice_hours: Annotated[SomeHours, Field(description="instead, for what expires at an hour and not at midnight")] = ()
+    on_site_codes: Annotated[tuple[Code, ...], Field(description="violation codes verified on site only (D.1)")] = ()
+
+    def value(self, name: RedWarning) -> RegisterRule:
+        """The domain value."""
+        return RegisterRule(
+            name=name,
+            class_=self.class_,
+            level=self.level,
+            rectify_within=timedelta(hours=self.rectify_within_hours),
+            enabled=self.enabled,
+            notices=_spans(self.notice_days, 24),
+            notices_long_life=_spans(self.notice_days_long_life, 24),
+            notices_by_hour=_spans(self.notice_hours, 1),
+            on_site_codes=frozenset(self.on_site_codes),
+        )
+
+
+def _spans(numbers: Iterable[float], hours: int) -> tuple[timedelta, ...]:
+    return tuple(timedelta(hours=number * hours) for number in sorted(numbers, reverse=True))
 
 
 class RulesFile(Strict):
@@ -91,20 +118,12 @@ class RulesFile(Strict):
         """The domain value."""
         return Rules(
             camera={name: entry.value(name) for name, entry in self.camera.items()},
-            register={
-                name: RegisterRule(
-                    name=name,
-                    class_=entry.class_,
-                    level=entry.level,
-                    rectify_within=timedelta(hours=entry.rectify_within_hours),
-                    enabled=entry.enabled,
-                )
-                for name, entry in self.register_.items()
-            },
+            register={name: entry.value(name) for name, entry in self.register_.items()},
             close_within=timedelta(hours=self.clocks.close_within_hours),
             verify_grace=timedelta(minutes=self.clocks.verify_grace_minutes),
             reopen_within=timedelta(days=self.clocks.reopen_within_days),
             objection_working_days=self.clocks.objection_working_days,
+            retest_working_days=self.clocks.retest_working_days,
             daily_camera_limit=self.clocks.daily_camera_limit,
         )
 

@@ -17,6 +17,7 @@ from credit.repair_profile import RepairProfile
 from credit.scheme import Scheme
 from domain.parties import Camera, Device, Merchant, User
 from domain.rules import Rules
+from traceability.additives import AdditiveTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ class Configuration:
     assessments: Assessing = field(default_factory=Assessing)
     departments: tuple[Department, ...] = ()
     rulebook: Rulebook = field(default_factory=Rulebook)
+    additives: AdditiveTable = field(default_factory=AdditiveTable)
 
     def with_device_keys(self, keys: Mapping[str, bytes]) -> Configuration:
         """The same configuration with the devices' HMAC keys, which live among the secrets."""

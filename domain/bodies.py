@@ -172,6 +172,7 @@ BODIES: Mapping[str, tuple[Field, ...]] = {
         Field("end", instant),
         Field("duty", one_of("direct", "other")),
         _optional("morning_check", one_of("ok", "fever", "wound")),
+        _optional("cancelled", flag),
     ),
     "batch.upsert": (
         Field("lot", _LOT),
@@ -200,6 +201,9 @@ BODIES: Mapping[str, tuple[Field, ...]] = {
         Field("product_lot", _LOT),
         Field("qty_g", _MASS_G),
         Field("product_qty_g", number(0.001, 10_000_000)),
+        _optional("food_class", text(20)),
+        _optional("ingredient", text()),
+        _optional("ingredient_qty_g", number(0.001, 10_000_000)),
     ),
     "sampling.result": (
         Field("report_no", text()),
@@ -211,6 +215,7 @@ BODIES: Mapping[str, tuple[Field, ...]] = {
         Field("conclusion", one_of("pass", "fail")),
         _optional("item_kind", one_of("ordinary", "pathogen", "vetdrug")),
         Field("kind", one_of("official", "rapid")),
+        _optional("retest_of", text()),
     ),
     "inspection.result": (
         Field("task_id", text()),

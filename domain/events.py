@@ -24,6 +24,7 @@ class EventName(StrEnum):
     WARNING_REOPENED = "warning.reopened"
     WARNING_EXTENDED = "warning.extended"
     WARNING_ATTACHED = "warning.attached"
+    WARNING_CORRECTED = "warning.corrected"
     WARNING_REMINDED = "warning.reminded"
     RECTIFY_OVERDUE = "warning.rectify_overdue"
     CLOSURE_OVERDUE = "warning.closure_overdue"
@@ -40,6 +41,10 @@ class EventName(StrEnum):
     CREDIT_CHANGED = "credit.changed"
     CREDIT_REMINDER = "credit.reminder"
     CREDIT_WORK = "credit.work"
+    LOT_EXPIRES_SOON = "lot.expires_soon"
+    CERTIFICATE_EXPIRES_SOON = "certificate.expires_soon"
+    ADDITIVE_UNMAPPED = "additive.needs_mapping"
+    SAMPLE_CHANGED = "sample.changed"
     OBSERVATION_STORED = "observation.stored"
     OBSERVATION_REPLAYED = "observation.replayed"
 

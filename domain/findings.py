@@ -59,6 +59,14 @@ class ReasonCode(StrEnum):
     PRODUCT_EXPIRED = "product_expired"  # lot, name, expires_at
     RAW_EXPIRED = "raw_expired"  # lot, name, expires_at
     RAW_EXPIRED_USED = "raw_expired_used"  # lot, name, expires_at
+    CERTIFICATE_EXPIRED = "certificate_expired"  # person, name, valid_until (a day), shift_start
+    ADDITIVE_BEYOND_SCOPE = "additive_beyond_scope"  # additive, lot, product_lot, food_class
+    ADDITIVE_OVER_LIMIT = "additive_over_limit"  # additive, lot, product_lot, food_class, used, limit (g/kg)
+    ADDITIVES_TOGETHER = "additives_together"  # additives, lot, product_lot, food_class, share
+    ADDITIVE_PROHIBITED = "additive_prohibited"  # additive, lot, product_lot
+    ADDITIVE_HELD = "additive_held"  # additive, lot
+    ADDITIVE_CARRIED_OVER = "additive_carried_over"  # additive, lot, product_lot, ingredient, used
+    SAMPLING_FAILED = "sampling_failed"  # report_no, product, lot, items
     MANUAL = "manual"  # note
 
 

@@ -78,13 +78,24 @@ class RedWarning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterRule:
-    """One of RW1–RW5: its class name and the merchant's limit. The violation code depends on the facts (C.4)."""
+    """One of RW1–RW5: its class name and the merchant's limit. The violation code depends on the facts (C.4).
+
+    Attributes:
+        notices: how long before the expiry the merchant is told; the largest first.
+        notices_long_life: instead of them, for what keeps 30 days or longer.
+        notices_by_hour: instead of them, for what expires at an hour and not at midnight.
+        on_site_codes: violation codes whose rectification is verified on site only (D.1).
+    """
 
     name: RedWarning
     class_: str
     level: Level = Level.RED
     rectify_within: timedelta = timedelta(hours=12)
     enabled: bool = True
+    notices: tuple[timedelta, ...] = ()
+    notices_long_life: tuple[timedelta, ...] = ()
+    notices_by_hour: tuple[timedelta, ...] = ()
+    on_site_codes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,4 +108,11 @@ class Rules:
     verify_grace: timedelta = timedelta(hours=1)
     reopen_within: timedelta = timedelta(days=30)
     objection_working_days: int = 3
+    retest_working_days: int = 7
     daily_camera_limit: int = 3
+
+    def on_site(self, rule: str, violation_code: str) -> bool:
+        """Whether the rectification of such a warning is verified on site only (D.1)."""
+        known = RedWarning(rule) if rule in set(RedWarning) else None
+        said = self.register.get(known) if known is not None else None
+        return said is not None and violation_code in said.on_site_codes

@@ -21,6 +21,7 @@ from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, LotChange, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
 from store.assessments import Assessments
+from store.records import ShopRecords
 from store.registers import Registers
 
 
@@ -248,6 +249,9 @@ class Warnings(Protocol):
         A controlled warning counts as closed for ``close_by`` (D.1). Does not read ``next_due_at``, which it audits.
         """
 
+    def undelivered(self, raised_before: datetime) -> int:
+        """Open red warnings raised before an instant of which no merchant is known to have been told."""
+
     def counted(self, *, uscc: str, class_: str, camera: str, day_from: datetime, day_until: datetime) -> int:
         """Camera warnings of that class and camera raised in [day_from, day_until) (F.2: at most 3 are counted)."""
 
@@ -321,6 +325,18 @@ class Outbox(Protocol):
     def fail(self, delivery_id: int, *, at: datetime, error: str) -> None:
         """Give up for good: a human-visible failure."""
 
+    def still_waits(self, delivery_id: int) -> bool:
+        """Whether nobody has settled it meanwhile; for a reader."""
+
+    def claim_of(self, target: str, recipient: str, now: datetime, *, limit: int, lease_until: datetime) -> Sequence[Delivery]:
+        """Due notifications for one receiver, oldest first, leased as by ``claim``."""
+
+    def put_back(self, delivery_ids: Sequence[int], *, next_attempt_at: datetime, why: str) -> None:
+        """Give claimed entries back untried: the claim does not count as an attempt."""
+
+    def cancel(self, warning_id: str, prefix: str, at: datetime, *, why: str) -> int:
+        """Settle the waiting notifications of a warning whose key begins so: they are not needed any more; how many."""
+
     def pending(self) -> tuple[int, datetime | None]:
         """How many are waiting, and since when the oldest."""
 
@@ -384,6 +400,7 @@ class UnitOfWork(Protocol):
     push_subscriptions: PushSubscriptions
     dead_letters: DeadLetters
     registers: Registers
+    records: ShopRecords
     assessments: Assessments
 
     def commit(self) -> None: ...

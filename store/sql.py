@@ -34,6 +34,8 @@ from store.gathering import Pen
 from store.ledger import SqlDeductions
 from store.outbox import ADD_DELIVERIES, SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
 from store.parties import SqlDevices, SqlMerchants, SqlUsers
+from store.record_rows import SqlShopRecords
+from store.records import ShopRecords
 from store.register_rows import SqlRegisters
 from store.registers import Registers
 from store.turns import Turns
@@ -84,6 +86,7 @@ class SqlUnitOfWork:
         self.push_subscriptions: ports.PushSubscriptions = SqlPushSubscriptions(pen)
         self.dead_letters: ports.DeadLetters = SqlDeadLetters(pen)
         self.registers: Registers = SqlRegisters(pen, locking=writing)
+        self.records: ShopRecords = SqlShopRecords(pen, locking=writing)
         self.assessments: Assessments = SqlAssessments(pen, locking=writing)
 
     def commit(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -172,6 +172,27 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return instant(value) if dialect.name == SQLITE else value.astimezone(UTC)
+
+
+class Day(TypeDecorator[date]):
+    """A calendar day as ``YYYY-MM-DD``, which orders as days do."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """As ``Line``."""
+        return dialect.type_descriptor(Text() if dialect.name == SQLITE else Text(collation="C"))
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        """To text."""
+        del dialect
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
+        """From text."""
+        del dialect
+        return None if value is None else date.fromisoformat(value)
 
 
 class Span(TypeDecorator[timedelta]):

@@ -28,15 +28,17 @@ BORN = datetime(2026, 11, 22, tzinfo=UTC)
 
 def sources() -> list[tuple[Path, str]]:
     """Files with messages and how they are read."""
-    python = [*sorted((ROOT / "web").rglob("*.py")), ROOT / "casework" / "words.py", *_notices()]
+    casework = [ROOT / "casework" / name for name in ("words.py", "report_words.py")]
+    python = [*sorted((ROOT / "web").rglob("*.py")), *casework, *_notices()]
     return [(path, "python") for path in python] + [
         (path, "jinja2") for path in sorted((ROOT / "web" / "templates").glob("*.html"))
     ]
 
 
 def _notices() -> list[Path]:
-    """The messages that casework sends about consequences."""
-    return [ROOT / "casework" / "consequences" / name for name in ("telling.py", "watching.py")]
+    """The messages that casework sends about consequences and registers."""
+    consequences = [ROOT / "casework" / "consequences" / name for name in ("telling.py", "watching.py")]
+    return [*consequences, ROOT / "casework" / "registers" / "samples.py"]
 
 
 def extract() -> Catalog:

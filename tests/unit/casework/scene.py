@@ -106,6 +106,7 @@ class Scene:
             routes=self.routes,
             working_day=weekdays,
             terms=Terms.of(known),
+            additives=known.additives,
         )
 
     def later(self, **span: float) -> datetime:

@@ -136,6 +136,7 @@ class Kitchen:
             working_day=configs.working_day,
             translator=translator,
             terms=Terms.of(demo),
+            additives=demo.additives,
         )
         self.assessor = assessor_of(self.store, demo, demo_directory())
         self.app = create_app(
