@@ -86,7 +86,7 @@ def contest(ground: Ground, stack: ExitStack) -> Contest:
         product=Contender(name="embedded log", round=product.round),
         baselines=(*kafka, *(Contender(name=name, absent=why) for name, why in missing.items())),
         rounds=ROUNDS[ground.size],
-        note="one partition, acks=all, after a warm-up; CPU is the node's, per record; Kafka has the Java options of its own start script (-Xmx1G)",
+        note="one partition, acks=all, after a warm-up; CPU is the node's, per record; Kafka has its own start script's -Xmx1G",
     )
 
 
