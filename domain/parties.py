@@ -118,6 +118,7 @@ class User:
     """Somebody who signs in.
 
     A merchant's user has a ``uscc``; an inspector a ``region`` (six digits, or a prefix); a liaison department's the id of it.
+    ``phone`` and ``email`` are where text messages and letters to them go.
     """
 
     id: str
@@ -129,6 +130,8 @@ class User:
     locale: str = "zh"
     active: bool = True
     department: str | None = None
+    phone: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

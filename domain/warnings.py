@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.escalation import Escalation
 from domain.findings import EvidenceKind, Reason
 from domain.rules import Level
 
@@ -53,6 +54,8 @@ class Warning:
         on_time: whether the (last) submission came by ``rectify_by``; None before any.
         attempt: 1 for the first rectification, +1 for each failed verification.
         incident_id: facts that share it are charged once (C.4).
+        rectify_reminded_percent: which reminder of the merchant's own limit was given last; None before the first.
+        escalation: the chain laid down when it was raised; None if no chain concerned it.
         next_due_at: earliest instant at which a clock may have something to do, as ``alerts.deadlines.next_due_at`` says;
             None when nothing can fall due. Kept with the warning so that the database can index it.
         version: grows with each change; optimistic lock.
@@ -91,6 +94,8 @@ class Warning:
     closure_overdue: bool = False
     escalation_level: int = 0
     reminded_percent: int = 0
+    rectify_reminded_percent: int | None = None
+    escalation: Escalation | None = None
     next_due_at: datetime | None = None
     version: int = 1
 

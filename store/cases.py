@@ -38,6 +38,11 @@ _DUE = _ALL.where(_W.next_due_at <= bindparam("now")).order_by(_W.next_due_at).l
 _DUE_LOCKED = _DUE.with_for_update(key_share=True, skip_locked=True)
 _COUNT_OPEN = select(_W.level, func.count()).where(tables.OPEN).group_by(_W.level)
 _UNFLAGGED = select(func.count()).select_from(tables.warnings).where(tables.UNFLAGGED, _W.close_by < bindparam("now"))
+_UNDELIVERED = (
+    select(func.count())
+    .select_from(tables.warnings)
+    .where(tables.OPEN, _W.level == "red", _W.notified_at.is_(None), _W.raised_at < bindparam("raised_before"))
+)
 _COUNTED = (
     select(func.count())
     .select_from(tables.warnings)
@@ -190,6 +195,10 @@ class SqlWarnings:
     def overdue_unflagged(self, now: datetime) -> int:
         """For the independent auditor: open red warnings past close_by that no sweep has flagged."""
         return int(self._pen.execute(_UNFLAGGED, {"now": now}).scalar_one())
+
+    def undelivered(self, raised_before: datetime) -> int:
+        """For those who run the product: open red warnings of which no merchant is known to have been told."""
+        return int(self._pen.execute(_UNDELIVERED, {"raised_before": raised_before}).scalar_one())
 
     def counted(self, *, uscc: str, class_: str, camera: str, day_from: datetime, day_until: datetime) -> int:
         """Camera warnings of that class and camera raised in [day_from, day_until)."""

@@ -50,6 +50,35 @@ _SETTLE = update(tables.outbox).where(_O.id == bindparam("delivery_id"), tables.
 _DONE = _SETTLE.values(state=DeliveryState.DONE, settled_at=bindparam("at"))
 _FAIL = _SETTLE.values(state=DeliveryState.FAILED, settled_at=bindparam("at"), last_error=bindparam("error"))
 _RETRY = _SETTLE.values(next_attempt_at=bindparam("again_at"), last_error=bindparam("error"))
+_WAITS = select(_O.id).where(_O.id == bindparam("delivery_id"), tables.PENDING)
+_OF_RECEIVER = (
+    select(*_DELIVERY.columns)
+    .where(
+        tables.PENDING,
+        _O.lane == Lane.NOTIFY,
+        _O.target == bindparam("target"),
+        _O.recipient == bindparam("recipient"),
+        _O.next_attempt_at <= bindparam("now"),
+    )
+    .order_by(_O.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_PUT_BACK = (
+    update(tables.outbox)
+    .where(_O.id.in_(bindparam("ids", expanding=True)), tables.PENDING)
+    .values(next_attempt_at=bindparam("again_at"), last_error=bindparam("why"), attempts=_O.attempts - 1)
+)
+_CANCEL = (
+    update(tables.outbox)
+    .where(
+        tables.PENDING,
+        _O.warning_id == bindparam("of_warning"),
+        _O.lane == Lane.NOTIFY,
+        _O.key.startswith(bindparam("prefix"), autoescape=False),
+    )
+    .values(state=DeliveryState.DONE, settled_at=bindparam("at"), last_error=bindparam("why"))
+)
 _PENDING = select(func.count(), func.min(_O.created_at)).where(tables.PENDING)
 _OLD = select(_O.id).where(tables.DONE, _O.settled_at < bindparam("before"))
 _DROP_DONE = delete(tables.outbox).where(_O.id.in_(_OLD.order_by(_O.settled_at).limit(bindparam("limit"))))
@@ -132,6 +161,28 @@ class SqlOutbox:
     def fail(self, delivery_id: int, *, at: datetime, error: str) -> None:
         """Give up for good: a human-visible failure."""
         self._pen.execute(_FAIL, {"delivery_id": delivery_id, "at": at, "error": storable(error)})
+
+    def still_waits(self, delivery_id: int) -> bool:
+        """Whether nobody has settled it meanwhile; for a reader."""
+        return self._pen.execute(_WAITS, {"delivery_id": delivery_id}).first() is not None
+
+    def claim_of(self, target: str, recipient: str, now: datetime, *, limit: int, lease_until: datetime) -> Sequence[Delivery]:
+        """Due notifications for one receiver, oldest first, leased until ``lease_until``."""
+        asked = {"target": target, "recipient": recipient, "now": now, "limit": limit}
+        found = _DELIVERY.all(self._pen.execute(_OF_RECEIVER, asked))
+        if found:
+            self._pen.execute(_LEASE, {"ids": [item.id for item in found], "lease_until": lease_until})
+        return [replace(item, attempts=item.attempts + 1, next_attempt_at=lease_until) for item in found]
+
+    def put_back(self, delivery_ids: Sequence[int], *, next_attempt_at: datetime, why: str) -> None:
+        """Give claimed entries back untried: the claim does not count as an attempt."""
+        if delivery_ids:
+            self._pen.execute(_PUT_BACK, {"ids": list(delivery_ids), "again_at": next_attempt_at, "why": storable(why)})
+
+    def cancel(self, warning_id: str, prefix: str, at: datetime, *, why: str) -> int:
+        """Settle the waiting notifications of a warning whose key begins so; the prefix has no ``%`` or ``_`` of its own."""
+        values = {"of_warning": warning_id, "prefix": prefix, "at": at, "why": storable(why)}
+        return self._pen.execute(_CANCEL, values).rowcount
 
     def pending(self) -> tuple[int, datetime | None]:
         """How many are waiting, and since when the oldest."""

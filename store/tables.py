@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from domain.deductions import DeductionState
+from domain.escalation import Escalation
 from domain.events import Lane
 from domain.findings import EvidenceKind, EvidenceRef, FindingState, Reason
 from domain.ids import DeviceKind
@@ -124,6 +125,7 @@ REASON = JsonOf(Reason.to_wire, Reason.from_wire)
 REFS = JsonOf(_dump_refs, _load_refs)
 FLAGS = JsonOf(list, _load_flags)
 STRINGS = JsonOf(list, tuple)
+ESCALATION = JsonOf(Escalation.to_wire, Escalation.from_wire)
 
 merchants = _table(
     "merchants",
@@ -175,6 +177,8 @@ users = _table(
     _must("active", Truth),
     _may("password_hash"),
     _may("department"),
+    _may("phone"),
+    _may("email"),
     _words("role", Role),
 )
 
@@ -293,6 +297,8 @@ warnings = _table(
     _must("closure_overdue", Truth),
     _must("escalation_level", Whole),
     _must("reminded_percent", Whole),
+    _may("rectify_reminded_percent", Whole),
+    _may("escalation", ESCALATION),
     _may("next_due_at", Instant),
     _must("version", Whole),
     _words("level", Level),
@@ -446,6 +452,8 @@ outbox = _table(
     _partial("ix_outbox_pending", "id", where=PENDING),
     _partial("ix_outbox_pending_since", "created_at", where=PENDING),
     _partial("ix_outbox_failed", "id", where=FAILED),
+    _partial("ix_outbox_waiting", "target", "recipient", where=PENDING),
+    _partial("ix_outbox_open_warning", "warning_id", where=PENDING),
     _partial("ix_outbox_done", "settled_at", where=DONE),
     sqlite_autoincrement=True,
 )

@@ -10,7 +10,7 @@ import pytest
 
 from domain.events import Lane
 from store.ports import Store, UnitOfWork
-from tests.contract.store.builders import NOW, delivery
+from tests.contract.store.builders import NOW, delivery, warning
 
 LEASE = timedelta(seconds=30)
 
@@ -161,3 +161,50 @@ def test_two_relays_that_claim_a_lane_in_order_at_once_share_out_nothing(store: 
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(relay, range(4)), key=len) == [[], [], [], ["0", "1", "2", "3", "4"]]
+
+
+def test_what_waits_for_one_receiver_is_taken_together_and_can_be_given_back_untried(store: Store) -> None:
+    with store.writing() as unit:
+        for n in range(5):
+            unit.outbox.add(delivery(key=str(n), recipient="mine" if n < 4 else "another"))
+        unit.outbox.add(delivery(key="later", recipient="mine", next_attempt_at=NOW + timedelta(hours=1)))
+        unit.outbox.add(delivery(key="live", recipient="mine", lane=Lane.LIVE))
+        taken = unit.outbox.claim_of("webpush", "mine", NOW, limit=3, lease_until=NOW + LEASE)
+        assert [item.key for item in taken] == ["0", "1", "2"]
+        assert [item.attempts for item in taken] == [1, 1, 1]
+        again = unit.outbox.claim_of("webpush", "mine", NOW, limit=9, lease_until=NOW + LEASE)
+        assert [item.key for item in again] == ["3"], "what is leased is somebody else's"
+        unit.outbox.put_back([item.id for item in taken], next_attempt_at=NOW + 2 * LEASE, why="waits")
+        back = unit.outbox.claim_of("webpush", "mine", NOW + 2 * LEASE, limit=3, lease_until=NOW + 3 * LEASE)
+        assert [(item.key, item.attempts, item.last_error) for item in back] == [(key, 1, "waits") for key in "012"]
+
+
+def test_what_is_not_needed_any_more_is_settled_and_nothing_else(store: Store) -> None:
+    with store.writing() as unit:
+        unit.warnings.add(warning())
+        unit.warnings.add(warning(id="warning-2", open_key="another"))
+        rows = (
+            ("warning.escalated:warning-1:delivered/3:x", "warning-1", Lane.NOTIFY),
+            ("warning.escalated:warning-1:closed/3:x", "warning-1", Lane.NOTIFY),
+            ("warning.escalated:warning-1:delivered/3:live", "warning-1", Lane.LIVE),
+            ("warning.escalated:warning-2:delivered/3:x", "warning-2", Lane.NOTIFY),
+            ("warning.raised:warning-1:1:x", "warning-1", Lane.NOTIFY),
+        )
+        for key, warning_id, lane in rows:
+            unit.outbox.add(delivery(key=key, warning_id=warning_id, lane=lane))
+        taken = {item.key: item.id for item in unit.outbox.claim(NOW, lanes=tuple(Lane), limit=9, lease_until=NOW)}
+        assert unit.outbox.cancel("warning-1", "warning.escalated:warning-1:delivered/", NOW, why="told") == 1
+        assert not unit.outbox.still_waits(taken[rows[0][0]])
+        assert all(unit.outbox.still_waits(taken[key]) for key, _, _ in rows[1:])
+        unit.outbox.retry(taken[rows[0][0]], next_attempt_at=NOW, error="a relay that was sending it")
+        assert len(_claim(unit)) == 4, "and stays settled"
+
+
+def test_red_warnings_nobody_was_told_of_are_counted(store: Store) -> None:
+    hour = timedelta(hours=1)
+    with store.writing() as unit:
+        unit.warnings.add(warning(raised_at=NOW - hour))
+        unit.warnings.add(warning(id="told", open_key="told", raised_at=NOW - hour, notified_at=NOW))
+        unit.warnings.add(warning(id="new", open_key="new", raised_at=NOW))
+        assert unit.warnings.undelivered(NOW) == 1
+        assert unit.warnings.undelivered(NOW - hour) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.deductions import DeductionState
 from domain.errors import BadInput, Code, Conflict, NotFound
+from domain.escalation import Escalation, QuietHours, Step, Until
 from domain.findings import FindingState, Review
 from domain.parties import Role
 from domain.rules import Level
@@ -58,6 +59,17 @@ FULL_WARNING = warning(
     closure_overdue=True,
     escalation_level=2,
     reminded_percent=75,
+    rectify_reminded_percent=50,
+    escalation=Escalation(
+        chain="red",
+        steps=(
+            Step(after=timedelta(minutes=30), until=Until.DELIVERED, roles=(Role.INSPECTOR,), channels=("sms",), routes=("a",)),
+            Step(after=timedelta(hours=22), until=Until.CLOSED),
+        ),
+        started_at=NOW,
+        quiet=QuietHours(begins=time(21, 30), ends=time(6)),
+        done=(0,),
+    ),
     next_due_at=NOW + timedelta(microseconds=7),
     version=9,
 )
@@ -111,11 +123,11 @@ def test_presence_says_since_when_and_ignores_what_is_older_than_the_last_word(s
 
 def test_a_user_keeps_the_password_when_registered_again_without_one(store: Store) -> None:
     with store.writing() as unit:
-        unit.users.put(user(name="renamed"))
+        unit.users.put(user(name="renamed", phone="13800138000", email="a@example.org"))
         unit.users.put(user(id="user-2", login="inspector", role=Role.INSPECTOR, uscc=None, region="3302"))
         unit.commit()
     with store.reading() as unit:
-        assert unit.users.by_login("merchant") == (user(name="renamed"), "argon2")
+        assert unit.users.by_login("merchant") == (user(name="renamed", phone="13800138000", email="a@example.org"), "argon2")
         assert unit.users.by_login("inspector") == (unit.users.get("user-2"), "")
         assert unit.users.by_login("nobody") is None
         assert [item.id for item in unit.users.list(role=Role.INSPECTOR)] == ["user-2"]

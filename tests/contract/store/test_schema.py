@@ -12,6 +12,7 @@ import pytest
 
 from domain.errors import NotFound, Unavailable
 from domain.findings import Review
+from domain.warnings import Warning
 from store import engines, open_store
 from store.migrations import upgrade
 from store.ports import Store
@@ -35,7 +36,8 @@ def _described(url: str) -> set[tuple[str, ...]]:
     sqlite = url.startswith("sqlite")
     rows = [tuple(map(str, row)) for row in execute(url, _SQLITE if sqlite else _POSTGRES)]
     rows = [row for row in rows if not any(cell.startswith(("alembic_version", "sqlite_sequence")) for cell in row)]
-    parts = re.compile(r",?\s*\n\s*") if sqlite else re.compile("$^")
+    # SQLite writes an added column behind the last one, on the same line
+    parts = re.compile(r",?\s*\n\s*|, (?=\w+ (?:TEXT|INTEGER|REAL|BLOB))") if sqlite else re.compile("$^")
     return {(row[0], row[1], part) for row in rows for part in parts.split(row[2])}
 
 
@@ -73,11 +75,31 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
     store.close()
 
 
-def _seed_old(store: Store, url: str) -> None:
-    """Seed a schema of before ``users.department``, which the repository of today would write."""
-    execute(url, "ALTER TABLE users ADD COLUMN department TEXT")
+_NEWER = (
+    ("users", "department"),
+    ("users", "phone"),
+    ("users", "email"),
+    ("warnings", "rectify_reminded_percent"),
+    ("warnings", "escalation"),
+)
+
+
+def _seed_old(store: Store, url: str, *warnings: Warning) -> None:
+    """Seed a schema of before some columns, which the repositories of today would write."""
+    for table, column in _NEWER:
+        execute(url, f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
+    if not url.startswith("sqlite"):
+        execute(
+            url,
+            "ALTER TABLE warnings ALTER rectify_reminded_percent TYPE bigint USING 0, ALTER escalation TYPE json USING 'null'",
+        )
     seed(store)
-    execute(url, "ALTER TABLE users DROP COLUMN department")
+    with store.writing() as unit:
+        for item in warnings:
+            unit.warnings.add(item)
+        unit.commit()
+    for table, column in _NEWER:
+        execute(url, f"ALTER TABLE {table} DROP COLUMN {column}")
 
 
 _OLD_FINDING = (
@@ -105,10 +127,7 @@ def test_findings_queued_before_the_review_clock_get_one_and_lose_nothing(empty_
         f"VALUES ('e', 'warning-1', 'record', '{HASH}', '', {at}, '', 1, '', '', 'raised')"
     )
     store = open_store(empty_url)
-    _seed_old(store, empty_url)
-    with store.writing() as unit:
-        unit.warnings.add(warning())
-        unit.commit()
+    _seed_old(store, empty_url, warning())
     findings = [_OLD_FINDING.format(id=f"{level}-review", level=level, state="review", **parts) for level in ("red", "ordinary")]
     execute(empty_url, *findings, _OLD_FINDING.format(id="raised", level="red", state="raised", **parts), evidence)
     store.migrate()
