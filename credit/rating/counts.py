@@ -17,6 +17,8 @@ from credit.rating.value import Text, plain
 
 _EVENT_KEYS: Final = ("camera", "class", "severity", "count")
 _MOST_DAYS: Final = 31
+_MOST_KNOWN: Final = 1024
+"""Most pairs of whole numbers whose share is remembered."""
 _PART: Final = Text("其中符合的数量", "how many of them")
 _TOTAL: Final = Text("总数；0 为不适用", "all of them; 0 is not applicable")
 _DAYS: Final = Text("当月每日一个列表，无事件的日可省略", "one list per day of the month; a day without events may be left out")
@@ -112,9 +114,21 @@ class Ratio:
     def judge(self, most: Decimal | None) -> Judge:
         """The function that gives points."""
         full, keys, read = most or NOTHING, (self.part, self.whole), self._number.read
+        remembered: dict[tuple[int, int], Judged] = {}
 
         def judge(raw: Any, where: str) -> Judged:
             found = mapping_of(raw, where, keys)
+            given = found[keys[0]], found[keys[1]]
+            if type(given[0]) is not int or type(given[1]) is not int:
+                return counted(found, where)
+            known = remembered.get(given)
+            if known is None:
+                known = counted(found, where)
+                if len(remembered) < _MOST_KNOWN:
+                    remembered[given] = known
+            return known
+
+        def counted(found: Mapping[str, Any], where: str) -> Judged:
             part, whole = read(found[keys[0]], f"{where}.{keys[0]}"), read(found[keys[1]], f"{where}.{keys[1]}")
             if part > whole:
                 raise bad_fact(f"{where}.{keys[0]}", f"{plain(part)} of {plain(whole)} is more than all")

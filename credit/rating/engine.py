@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from typing import Any, Final
 
@@ -14,7 +14,14 @@ from credit.rating.tree import EXACT, Sheet, rounded, score_of, snapped
 from credit.rating.value import RatedScheme, Rating, Reason, Text
 from domain.errors import ConfigurationError
 
-_FALLBACK: Final = ("{0}暂无外部评分，按本地指标计算", "{0}: no outside score at hand, counted from the local indicators")
+_FALLBACK: Final = (
+    "{0}暂无外部评分，按本地指标计算（暂定）",
+    "{0}: no outside score at hand, counted from the local indicators (provisional)",
+)
+_OVERRULED: Final = (
+    "{0}以外部评分（{2} 分）为准，另报的 {1} 分不计",
+    "{0}: the outside score counts ({2}), not the {1} told beside it",
+)
 
 
 class TreeEngine:
@@ -57,7 +64,7 @@ class TreeEngine:
             band=None if band is None else self._plan.grades[band].name,
             grade=grade,
             grade_title=title,
-            reasons=(*verdict.reasons, *(Reason("local_fallback", Text(*_FALLBACK, (title,))) for title in sheet.fallbacks)),
+            reasons=(*verdict.reasons, *_of_sources(sheet)),
             lines=tuple(sheet.lines),
             measures=self._scheme.measures.get(grade, {}),
             proposed=verdict.proposed,
@@ -68,3 +75,11 @@ class TreeEngine:
         """The JSON Schema of the facts, in ``zh`` or ``en``."""
         title = self._scheme.title.get(language, self._scheme.name)
         return schema_of(self._plan, name=self._scheme.name, title=title, language=language)
+
+
+def _of_sources(sheet: Sheet) -> Iterator[Reason]:
+    """What stood for a part: C.1 prefers the outside score, Z-06 counts local indicators if it is absent, flagged so."""
+    for title in sheet.fallbacks:
+        yield Reason("local_fallback", Text(*_FALLBACK, (title,)))
+    for title, told, points in sheet.overruled:
+        yield Reason("overruled", Text(*_OVERRULED, (title, told, points)))

@@ -97,10 +97,14 @@ def mapping_of(raw: object, where: str, known: Collection[str], optional: Collec
     Raises:
         BadInput: it is no object, or a key is missing or unknown.
     """
-    if not isinstance(raw, Mapping):
+    if type(raw) is not dict and not isinstance(raw, Mapping):
         raise bad_fact(where, f"{shown(raw)} is no object", f"keys: {', '.join(known)}")
-    if len(raw) == len(known) and all(key in raw for key in known):
-        return raw
+    if len(raw) == len(known):
+        for key in known:
+            if key not in raw:
+                break
+        else:
+            return raw
     for key in known:
         if key not in raw and key not in optional:
             raise bad_fact(f"{where}.{key}" if where else key, "the key is missing", "add it; null means not applicable")

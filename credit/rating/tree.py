@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
-from typing import Final
+from typing import Any, Final
 
 from credit.rating.intake import Sections
 from credit.rating.numbers import NOTHING
@@ -21,6 +21,8 @@ _SNAP: Final = Decimal(1).scaleb(-90)
 NOT_APPLICABLE: Final = Text("不适用", "not applicable")
 _SUM: Final = Text("各项合计", "the sum of its parts")
 _RESCALED: Final = Text("按各项指标计算，不适用项按比例分摊", "from its parts, those not applicable shared pro rata")
+_MOST_KNOWN: Final = 256
+"""Most answers remembered per indicator and kind of value; a hundred thousand merchants give few different ones."""
 _LACKING: Final = Text("无可用数据", "nothing in it is applicable")
 
 
@@ -31,11 +33,12 @@ class Sheet:
         lines: indicators, and the parts of the score itself.
         subtotals: the nodes between.
         gaps: what is missing so that there can be no score.
-        fallbacks: parts counted from their indicators because the value that stands for them was asked for and is null.
+        fallbacks: parts counted from their indicators because there is no value that stands for them.
+        overruled: points told of a part that another value stands for, where the two are not the same.
         largest: the largest part of the score.
     """
 
-    __slots__ = ("fallbacks", "gaps", "largest", "lines", "sections", "subtotals")
+    __slots__ = ("fallbacks", "gaps", "largest", "lines", "overruled", "sections", "subtotals")
 
     def __init__(self, sections: Sections) -> None:
         self.sections = sections
@@ -43,6 +46,7 @@ class Sheet:
         self.subtotals: list[Line] = []
         self.gaps: list[Text] = []
         self.fallbacks: list[Text] = []
+        self.overruled: list[tuple[Text, Decimal, Decimal]] = []
         self.largest = NOTHING
 
 
@@ -71,6 +75,7 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
     id, most = leaf.id, leaf.max if sign > 0 else NOTHING
     title = leaf.title
     missing = Line(id, None, most, NOT_APPLICABLE, "", title)
+    remembered: dict[type, dict[Any, tuple[Decimal | None, Line]]] = {kind: {} for kind in (str, int, bool)}
 
     def points_of(sheet: Sheet) -> Decimal | None:
         found = sheet.sections.get(section)
@@ -78,10 +83,16 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
         if raw is None:
             sheet.lines.append(missing)
             return None
-        points, why = judge(raw, where)
-        told = points if sign > 0 or points is None else -points
-        sheet.lines.append(Line(id, told, most, why, "", title))
-        return points
+        known = remembered.get(type(raw))
+        hit = known.get(raw) if known is not None else None
+        if hit is None:
+            points, why = judge(raw, where)
+            told = points if sign > 0 or points is None else -points
+            hit = points, Line(id, told, most, why, "", title)
+            if known is not None and len(known) < _MOST_KNOWN:
+                known[raw] = hit
+        sheet.lines.append(hit[1])
+        return hit[0]
 
     return points_of
 
@@ -89,26 +100,31 @@ def _leaf(leaf: Leaf, *, sign: int = 1) -> Points:
 def _node(node: Node, *, depth: int) -> Points:
     directly = [(given, _leaf(given.leaf)) for given in node.given]
     from_parts = _adjusted(node, depth=depth) if node.parts else None
+    if not directly and from_parts is not None and not node.required:
+        return from_parts
 
     def points_of(sheet: Sheet) -> Decimal | None:
         there = [(given, judge) for given, judge in directly if _is_there(given, sheet)]
         for given, judge in there:
-            if given.optional:  # the parts do not count, but what is told of them must be sound
-                _scrutinize([*(other for _, other in there), *([from_parts] if from_parts else [])], sheet)
-            return _required(node, judge(sheet), sheet)
+            points = judge(sheet)
+            if given.optional:  # nothing else counts, but what is told must be sound, and no contradiction is passed over
+                others = _scrutinized([other for _, other in there[1:]], sheet)
+                _scrutinized([from_parts] if from_parts else [], sheet)
+                sheet.overruled += [(node.title, other, points) for other in others if points is not None and other != points]
+            return _required(node, points, sheet)
         if from_parts is None:
             sheet.lines.append(Line(node.id, None, node.max, NOT_APPLICABLE, "", node.title))
             return _required(node, None, sheet)
-        sheet.fallbacks += [node.title for given in node.given if given.optional and _is_null(given, sheet)]
+        if any(given.optional for given, _ in directly):
+            sheet.fallbacks.append(node.title)
         return _required(node, from_parts(sheet), sheet)
 
     return points_of
 
 
-def _scrutinize(judges: list[Points], sheet: Sheet) -> None:
+def _scrutinized(judges: list[Points], sheet: Sheet) -> list[Decimal]:
     scratch = Sheet(sheet.sections)
-    for judge in judges:
-        judge(scratch)
+    return [points for points in (judge(scratch) for judge in judges) if points is not None]
 
 
 def _required(node: Node, points: Decimal | None, sheet: Sheet) -> Decimal | None:
@@ -123,12 +139,6 @@ def _is_there(given: Given, sheet: Sheet) -> bool:
     return section is not None and key in section and (section[key] is not None or not given.optional)
 
 
-def _is_null(given: Given, sheet: Sheet) -> bool:
-    *path, key = given.leaf.fact
-    section = sheet.sections.get(tuple(path))
-    return section is not None and key in section and section[key] is None
-
-
 def _adjusted(node: Node, *, depth: int) -> Points:
     """The points of the parts, then what is taken off and put on, within 0 and the maximum."""
     parts = [(part, _node(part, depth=depth + 1) if isinstance(part, Node) else _leaf(part)) for part in node.parts]
@@ -139,11 +149,13 @@ def _adjusted(node: Node, *, depth: int) -> Points:
     def points_of(sheet: Sheet) -> Decimal | None:
         at = len(sheet.lines)
         points = base(sheet)
-        lost = sum((take(sheet) or NOTHING for take in minus), NOTHING)
-        won = sum((give(sheet) or NOTHING for give in plus), NOTHING)
-        if points is not None:
-            points = max(NOTHING, points - lost + (won if cap is None else min(won, cap)))
-            points = points if most is None else min(points, most)
+        if minus or plus:
+            lost = sum((take(sheet) or NOTHING for take in minus), NOTHING)
+            won = sum((give(sheet) or NOTHING for give in plus), NOTHING)
+            if points is not None:
+                points = max(NOTHING, points - lost + (won if cap is None else min(won, cap)))
+        if points is not None and most is not None and points > most:
+            points = most
         if depth:
             _tell(node, points, sheet, at if depth == 1 else None)
         return points

@@ -32,7 +32,12 @@ STANDINGS = [
     (SAMR, "low_fine", "fine", "food", date(2026, 4, 15), Standing.ENDED, None, "it has ended by itself"),
     (GOV, "minor", "fine", "food", date(2026, 1, 15), Standing.ELIGIBLE, date(2026, 1, 15), "as soon as the duties are done"),
     (GOV, "general", "fine", "trade", date(2026, 4, 15), Standing.ELIGIBLE, date(2026, 4, 15), "three months"),
-    (GOV, "general", "fine", "food", date(2026, 12, 1), Standing.TOO_EARLY, date(2027, 1, 15), "food: a year, and then it ends"),
+    # C.6.4, gov_2025: "general: 3 months – 1 year", "earliest request: after the minimum publication period"; the year for food
+    # stands in the column of samr_2021 only, and here it would be the whole publication.
+    (GOV, "general", "fine", "food", date(2026, 4, 14), Standing.TOO_EARLY, date(2026, 4, 15), "a day short of three months"),
+    (GOV, "general", "fine", "food", date(2026, 4, 15), Standing.ELIGIBLE, date(2026, 4, 15), "food as any other field"),
+    (GOV, "general", "fine", "food", date(2027, 1, 15), Standing.ENDED, None, "a year has passed"),
+    (GOV, "serious", "fine", "food", date(2027, 1, 14), Standing.TOO_EARLY, date(2027, 1, 15), "a day short of a year"),
     (GOV, "serious", "fine", "food", date(2027, 1, 15), Standing.ELIGIBLE, date(2027, 1, 15), "one year of three"),
 ]
 

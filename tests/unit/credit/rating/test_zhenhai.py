@@ -14,6 +14,10 @@ from tests.unit.credit.rating.merchants import BEST, indicators, levels, points,
 D = Decimal
 
 
+LOCAL = ["local_fallback"]
+"""Z-06: "if absent use local catalogue, flagged `provisional`"; so is every rating from indicators without a provincial score."""
+
+
 def codes(rating: Any) -> list[str]:
     return [reason.code for reason in rating.reasons]
 
@@ -97,7 +101,7 @@ def test_an_indicator_gives_the_points_of_the_catalogue(id: str, raw: Any, expec
 
 def test_a_faultless_merchant_has_the_maximum_everywhere_and_is_green() -> None:
     rating = rated("zhenhai", indicators())
-    assert (rating.score, rating.band, rating.grade, rating.reasons) == (D("100.00"), "green", "green", ())
+    assert (rating.score, rating.band, rating.grade, codes(rating)) == (D("100.00"), "green", "green", LOCAL)
     assert all(line.points == line.max for line in rating.lines)
     assert sum(line.max for line in rating.lines if line.id in BEST) == 300
 
@@ -257,12 +261,12 @@ DERIVED = [
 @pytest.mark.parametrize(("changes", "grade", "reasons", "why"), DERIVED)
 def test_caps_and_vetoes_follow_from_raw_facts(changes: dict[str, Any], grade: str, reasons: list[str], why: str) -> None:
     rating = rated("zhenhai", indicators(**changes))
-    assert (rating.grade, codes(rating)) == (grade, reasons), why
+    assert (rating.grade, codes(rating)) == (grade, [*reasons, *LOCAL]), why
 
 
 def test_given_codes_add_to_those_that_follow() -> None:
     rating = rated("zhenhai", indicators(I05="70") | {"caps": ["C4", "C1"], "vetoes": ["V6"]})
-    assert (rating.grade, codes(rating)) == ("red", ["C1", "C4", "V6"])
+    assert (rating.grade, codes(rating)) == ("red", ["C1", "C4", "V6", *LOCAL])
 
 
 PROVINCIAL = [
@@ -288,9 +292,26 @@ def test_with_a_provincial_score_the_local_indicators_may_be_left_out() -> None:
 
 def test_without_it_the_local_indicators_count_and_that_is_said() -> None:
     # P06 lost wholly: D2 = 14, P = 94; S = 28.2 + 70
-    rating = rated("zhenhai", indicators(P06=3) | {"provincial_score": None})
-    assert (rating.score, codes(rating)) == (D("98.20"), ["local_fallback"])
-    assert not rated("zhenhai", indicators(P06=3)).reasons
+    for facts in (indicators(P06=3) | {"provincial_score": None}, indicators(P06=3)):  # null or absent: there is none
+        rating = rated("zhenhai", facts)
+        assert (rating.score, codes(rating)) == (D("98.20"), LOCAL)
+        assert "（暂定）" in rating.to_wire()["reasons"][0]
+        assert "(provisional)" in rating.to_wire("en")["reasons"][0]
+    assert rated("zhenhai", levels("94", "100", "100")).reasons == (), "a level that was told is no fallback"
+    assert rated("zhenhai", indicators() | {"provincial_score": "940"}).reasons == ()
+
+
+def test_a_level_told_beside_the_provincial_score_is_overruled_and_that_is_said() -> None:
+    # C.1: "Preferred: P = provincial_score / 10" = 87.3; S = 0.3 × 87.3 + 0.6 × 88 + 0.1 × 70 = 85.99
+    rating = rated("zhenhai", levels("92", "88", "70", provincial_score="873"))
+    assert (rating.score, codes(rating)) == (D("85.99"), ["overruled"])
+    assert rating.to_wire("en")["reasons"] == [
+        "overruled: Public credit: the outside score counts (87.3), not the 92 told beside it"
+    ]
+    assert rating.to_wire()["reasons"] == ["overruled: 公共信用以外部评分（87.3 分）为准，另报的 92 分不计"]
+    for p in ("87.3", "87.30", None):  # the same, or nothing
+        assert codes(rated("zhenhai", levels(p, "88", "70", provincial_score="873"))) == []
+    assert codes(rated("zhenhai", levels("92", "88", "70", provincial_score=None))) == []
 
 
 def test_local_facts_are_checked_even_where_the_provincial_score_stands_for_them() -> None:
