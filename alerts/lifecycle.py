@@ -82,6 +82,7 @@ class _Ask:
     now: datetime
     until: datetime | None
     false_evidence: bool
+    on_site: bool
 
 
 def apply(
@@ -93,6 +94,7 @@ def apply(
     now: datetime,
     until: datetime | None = None,
     false_evidence: bool = False,
+    on_site: bool = False,
 ) -> Warning:
     """Judge one command.
 
@@ -104,6 +106,7 @@ def apply(
         now: server time.
         until: end of a control plan (required), or of an extension (None: the longest possible).
         false_evidence: a failed verification found the evidence forged: it counts as late from ``rectify_by`` on.
+        on_site: the officer looked for themselves; some violations are verified in no other way (D.1).
 
     Returns:
         The warning afterwards: ``version`` one higher, ``next_due_at`` set.
@@ -111,7 +114,7 @@ def apply(
     Raises:
         Forbidden: the actor may not see it, has not the role, or would verify what they submitted.
         IllegalTransition: the command is not possible from where the warning stands; nothing changes.
-        BadInput: E003, ``until`` is missing or out of its bounds.
+        BadInput: E003, ``until`` is missing or out of its bounds, or it must be verified on site.
     """
     if not actor.may_see(uscc=warning.uscc, region=warning.region):
         raise Forbidden(f"{actor.id} has nothing to do with warning {warning.id}")
@@ -119,7 +122,7 @@ def apply(
         raise Forbidden(f"{command.value} is not for the role {actor.role.value}")
     if warning.state not in FROM[command]:
         raise _refused(warning, command)
-    ask = _Ask(command=command, actor=actor, rules=rules, now=now, until=until, false_evidence=false_evidence)
+    ask = _Ask(command=command, actor=actor, rules=rules, now=now, until=until, false_evidence=false_evidence, on_site=on_site)
     changed = _STEPS[command](warning, ask)
     changed = replace(changed, version=warning.version + 1)
     return replace(changed, next_due_at=next_due_at(changed, rules))
@@ -133,7 +136,7 @@ def possible(warning: Warning, actor: Actor, now: datetime, rules: Rules) -> fro
 def _is_possible(warning: Warning, command: Command, actor: Actor, now: datetime, rules: Rules) -> bool:
     until = now + LONGEST_CONTROL if command is Command.CONTROL else None
     try:
-        apply(warning, command, actor=actor, rules=rules, now=now, until=until)
+        apply(warning, command, actor=actor, rules=rules, now=now, until=until, on_site=True)
     except (Forbidden, IllegalTransition):
         return False
     return True
@@ -207,6 +210,8 @@ def _judged_by_another(warning: Warning, ask: _Ask) -> None:
 
 def _verify_ok(warning: Warning, ask: _Ask) -> Warning:
     _judged_by_another(warning, ask)
+    if not ask.on_site and ask.rules.on_site(warning.rule, warning.violation_code):
+        raise BadInput(Code.FIELD, "this is verified on site only", where="on_site", hint="go there, and say that you did")
     return _close(warning, Disposition.VERIFIED, ask)
 
 
@@ -266,6 +271,8 @@ def _anew(warning: Warning, ask: _Ask) -> Warning:
         closure_overdue=False,
         escalation_level=0,
         reminded_percent=0,
+        rectify_reminded_percent=None,
+        escalation=None if warning.escalation is None else replace(warning.escalation, started_at=ask.now, done=()),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
@@ -24,10 +24,13 @@ from credit.recount import recompute
 from credit.score import STANDING
 from credit.score import score as score_of
 from domain.deductions import Deduction, DeductionState, Score
-from domain.errors import NotFound
+from domain.errors import IllegalTransition, NotFound
 from domain.events import Event, EventName
+from domain.findings import ReasonCode
 from domain.parties import SYSTEM, Actor, Merchant
 from domain.records import SEGREGATED
+from domain.registers import Sample, SampleState
+from domain.time import midnight
 from domain.warnings import OPEN_STATES, State, Warning
 from store.ports import AuditStep, UnitOfWork
 
@@ -67,7 +70,7 @@ def propose_if_due(work: Work, warning: Warning, now: datetime) -> Ruling | None
         The entry, or None if nothing is to be charged (again). One fact is charged once: an entry may come out ``withdrawn``
         because a graver one of its incident stands.
     """
-    if not deadlines.charge_due(warning, now):
+    if not deadlines.charge_due(warning, now) or overturned(work.uow, warning):
         return None
     work.uow.lock(f"ledger:{warning.uscc}")  # the ordinal and the caps depend on the merchant's other entries
     if not work.uow.evidence.of(warning.id):
@@ -102,9 +105,36 @@ def _entry(work: Work, warning: Warning, merchant: Merchant, now: datetime) -> t
         objection_until=add_working_days(now, work.desk.rules.objection_working_days, work.desk.working_day),
         on_time=deadlines.rectified_on_time(warning, now),
         deduction_id=work.desk.new_id(now),
-        circumstances=Circumstances(self_reported=_self_reported(work.uow, warning)),
+        circumstances=Circumstances(lapsed=_lapsed(warning), self_reported=_self_reported(work.uow, warning)),
     )
     return entry, incident
+
+
+def _lapsed(warning: Warning) -> timedelta | None:
+    """How long a certificate had expired when its holder was on duty (XV05)."""
+    if warning.why.code is not ReasonCode.CERTIFICATE_EXPIRED:
+        return None
+    return warning.event_time - midnight(date.fromisoformat(warning.why.params["valid_until"]) + timedelta(days=1))
+
+
+def _sample_of(uow: UnitOfWork, warning: Warning) -> Sample | None:
+    if warning.why.code is not ReasonCode.SAMPLING_FAILED:
+        return None
+    return uow.records.sample(warning.uscc, warning.why.params["report_no"])
+
+
+def overturned(uow: UnitOfWork, warning: Warning) -> bool:
+    """Whether a retest took back what a warning rests on: then nothing is charged (F.18)."""
+    sample = _sample_of(uow, warning)
+    return sample is not None and sample.state is SampleState.OVERTURNED
+
+
+def _retest_open(uow: UnitOfWork, warning: Warning, now: datetime) -> bool:
+    """Whether a failed sample may still be tested again: what it costs stays proposed so long (F.18)."""
+    sample = _sample_of(uow, warning)
+    if sample is None or sample.state is not SampleState.RETEST_OPEN or sample.retest_until is None:
+        return False
+    return now <= sample.retest_until
 
 
 def _self_reported(uow: UnitOfWork, warning: Warning) -> bool:
@@ -200,6 +230,8 @@ def decide(work: Work, deduction_id: str, actor: Actor, now: datetime, decision:
         raise NotFound(f"no warning {before.warning_id}")
     involved = {step.actor for step in work.uow.audit.of("warning", warning.id)} - {SYSTEM.id}
     after = decision(before, merchant, involved)
+    if after.state is DeductionState.FINAL and _retest_open(work.uow, warning, now):
+        raise IllegalTransition(ENTITY, before.id, before.state.value, "confirm before the retest window has passed")
     work.uow.deductions.save(after, expected_version=before.version)
     events.append(_tell(work, after, warning, actor, now, before=before.state.value))
     if after.state not in STANDING:

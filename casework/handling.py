@@ -6,6 +6,7 @@ who may not see a warning is told that there is none.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 from alerts import deadlines, lifecycle
 from alerts.lifecycle import Command
+from alerts.register_rules import RECORD_TYPE
 from casework import charging
 from casework.desk import Desk, Work
 from casework.outbound import tell_warning
@@ -51,6 +53,9 @@ UNDOING = frozenset({Command.DISMISS, Command.REOPEN})
 """Commands after which a proposed deduction no longer stands."""
 
 IN_TIME = "submitted in time"
+ON_SITE = "on_site "
+CORRECTION = "correction"
+"""Notes of evidence that came from a corrected register."""
 _SEGREGATING = frozenset({RedWarning.RAW_EXPIRED.value, RedWarning.PRODUCT_EXPIRED.value})
 
 
@@ -165,8 +170,14 @@ def order(
     reason: str = "",
     until: datetime | None = None,
     false_evidence: bool = False,
+    on_site: bool = False,
+    photos: Sequence[Kept] = (),
 ) -> Outcome:
     """Carry out a command on a warning, with what follows from it for the batch and the ledger.
+
+    Args:
+        on_site: the officer verified it on site.
+        photos: new evidence of a reopening; the officer's own statement is kept beside it.
 
     Raises:
         NotFound: if the actor may not know of the warning.
@@ -175,11 +186,13 @@ def order(
         Conflict: if somebody else was first.
     """
     before = find(work.uow, warning_id, actor)
+    rules = work.desk.rules
     after = lifecycle.apply(
-        before, command, actor=actor, rules=work.desk.rules, now=now, until=until, false_evidence=false_evidence
+        before, command, actor=actor, rules=rules, now=now, until=until, false_evidence=false_evidence, on_site=on_site
     )
-    event = event_of(EVENTS[command], after, actor, now, note=reason, command=command.value)
-    stored = change(work, before, after, event, actor, reason=reason)
+    event = event_of(EVENTS[command], after, actor, now, note=reason, command=command.value, on_site=on_site)
+    kept = _new_evidence(work, after, photos, reason, event) if command is Command.REOPEN else ()
+    stored = change(work, before, after, event, actor, reason=f"{ON_SITE}{reason}" if on_site else reason, evidence_ids=kept)
     if command in UNDOING:
         ruling = charging.withdraw_proposed(work, stored, now, note=f"{command.value}: {reason}")
     else:
@@ -189,6 +202,34 @@ def order(
     if ruling is None:
         return Outcome(warning=stored, events=(event,))
     return Outcome(warning=stored, events=(event, *ruling.events), deduction=ruling.deduction)
+
+
+def _new_evidence(work: Work, warning: Warning, photos: Sequence[Kept], statement: str, event: Event) -> list[str]:
+    """What a reopening rests on (D.1): the officer's statement, and photos if there are any."""
+    said = {"at": format_instant(event.at), "by": event.data["by"], "statement": statement}
+    record = json.dumps(said, ensure_ascii=False, sort_keys=True).encode()
+    items = [(work.desk.media.put(record, RECORD_TYPE), RECORD_TYPE, EvidenceKind.RECORD, "")]
+    items += [
+        (work.desk.media.put(photo.data, photo.media_type), photo.media_type, EvidenceKind.PHOTO, photo.original_sha256)
+        for photo in photos
+    ]
+    kept = []
+    for sha256, media_type, kind, original in items:
+        evidence = Evidence(
+            id=derived_id("reopening", warning.id, format_instant(event.at), sha256),
+            warning_id=warning.id,
+            kind=kind,
+            sha256=sha256,
+            media_type=media_type,
+            at=event.at,
+            by=str(event.data["by"]),
+            attempt=warning.attempt,
+            note="reopening",
+            original_sha256=original,
+        )
+        if attach(work, evidence):
+            kept.append(evidence.id)
+    return kept
 
 
 def segregate(work: Work, warning: Warning, now: datetime) -> None:
@@ -222,7 +263,8 @@ def submit(work: Work, warning_id: str, submission: Submission, actor: Actor, no
     before = find(work.uow, warning_id, actor)
     if submission.token and work.uow.evidence.get(_evidence_id(before.id, submission.token, 0)) is not None:
         return Outcome(warning=before)
-    if not submission.photos and (before.level is Level.RED or not submission.note.strip()):
+    shown = before.rule == RedWarning.CERTIFICATE_EXPIRED and _corrected(work, before)
+    if not submission.photos and not shown and (before.level is Level.RED or not submission.note.strip()):
         raise BadInput(Code.FIELD, "a photo of what was put right is required", where="photos")
     after = lifecycle.apply(before, Command.SUBMIT, actor=actor, rules=work.desk.rules, now=now)
     evidence = _evidence_of(work.desk, before, submission, actor, now)
@@ -235,6 +277,12 @@ def submit(work: Work, warning_id: str, submission: Submission, actor: Actor, no
     if ruling is None:
         return Outcome(warning=stored, events=(event,))
     return Outcome(warning=stored, events=(event, *ruling.events), deduction=ruling.deduction)
+
+
+def _corrected(work: Work, warning: Warning) -> bool:
+    """Whether the register was corrected in this attempt: what RW3 asks for is a record, not a photo (C.4)."""
+    known = work.tray.evidence[warning.id] or ()
+    return any(item.note == CORRECTION and item.attempt == warning.attempt for item in known)
 
 
 def _evidence_id(warning_id: str, token: str, number: int) -> str:

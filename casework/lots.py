@@ -16,7 +16,7 @@ import structlog
 from alerts import register_rules
 from casework import intake
 from casework.desk import Work
-from casework.registers import shelf
+from casework.registers import corrections, shelf
 from domain.errors import BadInput, Code
 from domain.events import Event
 from domain.findings import Finding
@@ -24,6 +24,7 @@ from domain.ids import derived_id
 from domain.observations import Kind, Observation
 from domain.parties import Merchant
 from domain.records import Batch, ChangeKind, LotChange, Weighing
+from domain.rules import RedWarning
 from domain.time import format_instant
 from traceability import batches
 from traceability.batches import Account
@@ -87,9 +88,9 @@ def state(work: Work, observation: Observation, merchant: Merchant, now: datetim
     if _comes_in_order(work, change):
         batch = batches.stated(known, observation)
         _remember(work, change)
-        return _settle(work, batch, merchant, now)
+        return _settle(work, batch, merchant, observation, now)
     _remember(work, change)
-    return _anew(work, change, merchant, now, _account(work, change.uscc, change.lot))
+    return _anew(work, observation, merchant, now, _account(work, change.uscc, change.lot))
 
 
 def move(work: Work, observation: Observation, merchant: Merchant, now: datetime) -> list[Event] | BadInput:
@@ -106,12 +107,12 @@ def move(work: Work, observation: Observation, merchant: Merchant, now: datetime
             moved = batches.moved(known, change.body, change.at)
         except BadInput as error:
             return error
-        return _settle(work, moved, merchant, now)
+        return _settle(work, moved, merchant, observation, now)
     _remember(work, change)
     told = _account(work, change.uscc, change.lot)
     if change.id in told.refused:
         return BadInput(Code.BATCH_BELOW_ZERO, f"more of {change.lot} is moved than was there", where="body.qty_g")
-    return _anew(work, change, merchant, now, told)
+    return _anew(work, observation, merchant, now, told)
 
 
 def _change_of(observation: Observation) -> LotChange:
@@ -145,9 +146,9 @@ def _account(work: Work, uscc: str, lot: str) -> Account:
     return batches.account(work.tray.changes[uscc, lot] or (), work.tray.lot_sales[uscc, lot] or ())
 
 
-def _anew(work: Work, change: LotChange, merchant: Merchant, now: datetime, told: Account) -> list[Event]:
+def _anew(work: Work, observation: Observation, merchant: Merchant, now: datetime, told: Account) -> list[Event]:
     """Put the lot as it is by all that was told, and judge what this change made of it and of later changes and sales."""
-    batch = told.batch
+    change, batch = _change_of(observation), told.batch
     if batch is None:
         return []
     log.info("lot.counted_anew", uscc=batch.uscc, lot=batch.lot)
@@ -161,14 +162,26 @@ def _anew(work: Work, change: LotChange, merchant: Merchant, now: datetime, told
     known = work.tray.batches[change.uscc, change.lot]
     if known is not None and replace(batch, expiry_judged_at=known.expiry_judged_at) == known:
         return events
-    return events + _settle(work, batch, merchant, now)
+    return events + _settle(work, batch, merchant, observation, now)
 
 
-def _settle(work: Work, batch: Batch, merchant: Merchant, now: datetime) -> list[Event]:
+def _settle(work: Work, batch: Batch, merchant: Merchant, observation: Observation, now: datetime) -> list[Event]:
     """Write a changed batch. One already past its expiry is judged at once; the sweep judges the others when they get there."""
     expired = batch.expires_at <= now
+    before = work.tray.batches[batch.uscc, batch.lot]
     _put(work, replace(batch, expiry_judged_at=now if expired else None), now)
-    return judge(work, batch, merchant, now) if expired else []
+    events = judge(work, batch, merchant, now) if expired else []
+    return events + _show_set_apart(work, before, batch, observation, now)
+
+
+def _show_set_apart(work: Work, before: Batch | None, after: Batch, observation: Observation, now: datetime) -> list[Event]:
+    """What is set apart after its warning is evidence of it: the stock movement that C.4 asks for."""
+    if before is None or not shelf.is_exposed(before) or shelf.is_exposed(after):
+        return []
+    events: list[Event] = []
+    for red in (RedWarning.RAW_EXPIRED, RedWarning.PRODUCT_EXPIRED):
+        events += corrections.show(work, (red, after.lot), register_rules.record(after), observation, now)
+    return events
 
 
 def _put(work: Work, batch: Batch, now: datetime) -> None:

@@ -168,12 +168,22 @@ class Office:
         return self._once(lambda work: handling.submit(work, warning_id, submission, actor, now))
 
     def verify(
-        self, warning_id: str, actor: Actor, *, ok: bool, note: str, now: datetime, false_evidence: bool = False
+        self,
+        warning_id: str,
+        actor: Actor,
+        *,
+        ok: bool,
+        note: str,
+        now: datetime,
+        false_evidence: bool = False,
+        on_site: bool = False,
     ) -> Outcome:
         """An officer accepts what was done, which closes the warning, or sends it back."""
         command = Command.VERIFY_OK if ok else Command.VERIFY_FAIL
         return self._once(
-            lambda work: handling.order(work, warning_id, command, actor, now, reason=note, false_evidence=false_evidence)
+            lambda work: handling.order(
+                work, warning_id, command, actor, now, reason=note, false_evidence=false_evidence, on_site=on_site
+            )
         )
 
     def dismiss(self, warning_id: str, actor: Actor, reason: str, now: datetime) -> Outcome:
@@ -188,9 +198,12 @@ class Office:
         """An officer puts it under a long-term plan with an end."""
         return self._order(warning_id, Command.CONTROL, actor, now, reason=plan, until=until)
 
-    def reopen(self, warning_id: str, actor: Actor, reason: str, now: datetime) -> Outcome:
-        """An officer opens it again: both deadlines anew."""
-        return self._order(warning_id, Command.REOPEN, actor, now, reason=reason)
+    def reopen(self, warning_id: str, actor: Actor, reason: str, now: datetime, *, photos: Sequence[Photo] = ()) -> Outcome:
+        """An officer opens it again on new evidence, their statement at least: both deadlines anew."""
+        if len(photos) > MOST_PHOTOS:
+            raise BadInput(Code.FIELD, f"{len(photos)} photos, more than {MOST_PHOTOS}", where="photos")
+        clean = tuple(keep(photo) for photo in photos)
+        return self._once(lambda work: handling.order(work, warning_id, Command.REOPEN, actor, now, reason=reason, photos=clean))
 
     def extend(self, warning_id: str, actor: Actor, reason: str, now: datetime, *, until: datetime | None = None) -> Outcome:
         """An officer gives the merchant more time, once; by default as much as the rules allow."""

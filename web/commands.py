@@ -70,18 +70,23 @@ def submit(parts: Parts, actor: Actor, warning_id: str, *, note: str, uploads: S
     """
     with parts.store.reading() as uow:
         find_warning(uow, actor, warning_id)  # nobody makes us decode photos for what is not theirs
-    chosen = [upload for upload in uploads if upload.filename or upload.size]
-    if len(chosen) > parts.settings.photo_limit:
-        raise BadInput(Code.FIELD, f"{len(chosen)} photos, more than {parts.settings.photo_limit}", where="photos")
-    photos = [
-        Photo(data=upload.file.read(parts.settings.photo_bytes + 1), media_type=upload.content_type or "") for upload in chosen
-    ]
+    photos = _photos(parts, uploads)
     return _counted(parts.office.submit(warning_id, actor, note.strip(), photos, parts.clock(), token=token)).warning
 
 
-def verify(parts: Parts, actor: Actor, warning_id: str, *, ok: bool, note: str) -> Warning:
-    """An official accepts or sends back."""
-    return _counted(parts.office.verify(warning_id, actor, ok=ok, note=note.strip(), now=parts.clock())).warning
+def _photos(parts: Parts, uploads: Sequence[UploadFile]) -> list[Photo]:
+    chosen = [upload for upload in uploads if upload.filename or upload.size]
+    if len(chosen) > parts.settings.photo_limit:
+        raise BadInput(Code.FIELD, f"{len(chosen)} photos, more than {parts.settings.photo_limit}", where="photos")
+    return [
+        Photo(data=upload.file.read(parts.settings.photo_bytes + 1), media_type=upload.content_type or "") for upload in chosen
+    ]
+
+
+def verify(parts: Parts, actor: Actor, warning_id: str, *, ok: bool, note: str, on_site: bool = False) -> Warning:
+    """An official accepts or sends back; some violations are accepted only by who went there."""
+    told = parts.office.verify(warning_id, actor, ok=ok, note=note.strip(), now=parts.clock(), on_site=on_site)
+    return _counted(told).warning
 
 
 def dismiss(parts: Parts, actor: Actor, warning_id: str, *, reason: str) -> Warning:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from alerts.register_rules import RECORD_TYPE
 from casework.desk import Work
-from casework.handling import attach, change, event_of
+from casework.handling import CORRECTION, attach, change, event_of
 from domain.events import Event, EventName
 from domain.findings import EvidenceKind
 from domain.ids import derived_id
@@ -18,8 +18,6 @@ from domain.observations import Observation
 from domain.parties import SYSTEM
 from domain.rules import RedWarning
 from domain.warnings import Evidence
-
-CORRECTION = "correction"
 
 
 def show(work: Work, about: tuple[RedWarning, str], record: bytes, observation: Observation, now: datetime) -> list[Event]:

@@ -28,6 +28,7 @@ class Verification(BaseModel):
 
     ok: bool
     note: str = Field(default="", max_length=NOTE)
+    on_site: bool = False
 
 
 class Grounds(BaseModel):
@@ -128,7 +129,7 @@ def submit(
 @router.post("/{warning_id}/verify")
 def verify(warning_id: str, verification: Verification, identity: SignedIn, parts: Wired) -> dict[str, Any]:
     """An official accepts the submission, or sends it back."""
-    commands.verify(parts, identity.actor, warning_id, ok=verification.ok, note=verification.note)
+    commands.verify(parts, identity.actor, warning_id, ok=verification.ok, note=verification.note, on_site=verification.on_site)
     return detail(parts, identity, warning_id)
 
 
@@ -155,7 +156,7 @@ def control(warning_id: str, plan: Control, identity: SignedIn, parts: Wired) ->
 
 @router.post("/{warning_id}/reopen")
 def reopen(warning_id: str, grounds: Grounds, identity: SignedIn, parts: Wired) -> dict[str, Any]:
-    """An official opens a closed or dismissed warning again; both deadlines start anew."""
+    """An official opens a closed or dismissed warning again; the reason becomes new evidence; both deadlines start anew."""
     commands.reopen(parts, identity.actor, warning_id, reason=grounds.reason)
     return detail(parts, identity, warning_id)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from alerts.deadlines import Due
+from casework.handling import CORRECTION, ON_SITE
 from domain.parties import Role
 from domain.warnings import AuditEntry, State
 from web.language import Language
@@ -35,6 +36,8 @@ VERIFIED = _("核实，闭环")
 HOW: Mapping[str, str] = MappingProxyType(
     {"opened": _("商户打开了预警"), "webpush": _("浏览器推送已送达"), "webhook": _("消息接口已送达"), "delivered": _("已送达")}
 )
+CORRECTED = _("台账已更正")
+ON_THE_SPOT = _("现场核实")
 FINDING = "finding "
 
 
@@ -64,6 +67,8 @@ def step_name(step: AuditEntry, language: Language) -> str:
     if step.from_state == step.to_state:
         if step.reason.startswith(FINDING):
             return language.text(AGAIN)
+        if step.reason.startswith(CORRECTION):
+            return language.text(CORRECTED)
         if step.actor_role in (Role.INSPECTOR, Role.SUPERVISOR):
             return language.text(EXTENDED)
     return language.text(_turned(step) or STEPS.get(step.to_state, step.to_state))
@@ -71,6 +76,8 @@ def step_name(step: AuditEntry, language: Language) -> str:
 
 def step_note(step: AuditEntry, language: Language) -> str:
     """What a person wrote, or how a delivery was confirmed; nothing where the reason is only ours."""
-    if step.reason.startswith(FINDING) or _dues(step):
+    if step.reason.startswith((FINDING, f"{CORRECTION} ")) or _dues(step):
         return ""
+    if step.reason.startswith(ON_SITE):
+        return f"{language.text(ON_THE_SPOT)} {step.reason.removeprefix(ON_SITE)}".strip()
     return language.text(HOW[step.reason]) if step.reason in HOW else step.reason

@@ -80,6 +80,7 @@ def warning_page(
         "rectifying": rectifying(warning, page.now),
         "actions": actions_of(identity, warning),
         "steps": steps(told),
+        "on_site": page.parts.office.desk.rules.on_site(warning.rule, warning.violation_code),
         "extension": local(limit).strftime("%Y-%m-%dT%H:%M") if limit is not None and limit > page.now else "",
         "problem": problem,
         "detail": detail,
@@ -114,6 +115,7 @@ class Filled:
 
     note: str = ""
     ok: bool = False
+    on_site: bool = False
     until: str = ""
     token: str = ""
     photos: Sequence[UploadFile] = ()
@@ -123,12 +125,13 @@ def filled(
     *,
     note: Annotated[str, Form(max_length=NOTE)] = "",
     ok: Annotated[str, Form(max_length=8)] = "",
+    on_site: Annotated[str, Form(max_length=8)] = "",
     until: Annotated[str, Form(max_length=40)] = "",
     token: Annotated[str, Form(max_length=80)] = "",
     photos: Annotated[list[UploadFile] | None, File()] = None,
 ) -> Filled:
     """Read the form."""
-    return Filled(note=note, ok=ok == "yes", until=until, token=token, photos=photos or ())
+    return Filled(note=note, ok=ok == "yes", on_site=on_site == "yes", until=until, token=token, photos=photos or ())
 
 
 Act: TypeAlias = Callable[[Parts, Actor, str, Filled], object]
@@ -139,7 +142,9 @@ ACTS: Mapping[str, Act] = MappingProxyType(
         "submit": lambda parts, actor, id_, form: commands.submit(
             parts, actor, id_, note=form.note, uploads=form.photos, token=form.token
         ),
-        "verify": lambda parts, actor, id_, form: commands.verify(parts, actor, id_, ok=form.ok, note=form.note),
+        "verify": lambda parts, actor, id_, form: commands.verify(
+            parts, actor, id_, ok=form.ok, note=form.note, on_site=form.on_site
+        ),
         "dismiss": lambda parts, actor, id_, form: commands.dismiss(parts, actor, id_, reason=commands.grounds(form.note)),
         "file_case": lambda parts, actor, id_, form: commands.file_case(parts, actor, id_, reason=commands.grounds(form.note)),
         "control": lambda parts, actor, id_, form: commands.control(
