@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from casework.assessment import Assessor
+from casework.assessment_scores import SHOWN
 from casework.views import _instant
 from credit.rating.value import Rating
 from domain.errors import NotFound
 from domain.parties import Actor, Role
 from domain.time import format_instant
-from store.assessments import Objection, Result, Run, RunState
+from store.assessments import Objection, Result, Run
 from store.ports import UnitOfWork
 
-SHOWN: Final = frozenset({RunState.OBJECTION_WINDOW, RunState.FINAL, RunState.PUBLISHED, RunState.CORRECTED})
-"""States in which a merchant may see its own result."""
 OFFICIALS: Final = frozenset({Role.INSPECTOR, Role.SUPERVISOR})
 
 

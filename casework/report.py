@@ -11,10 +11,11 @@ from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from casework.assessment import Assessor
+from casework.report_goals import goal_of
 from credit.publication import first_of
-from credit.rating.plan import Node, Plan
+from credit.rating.plan import Node, Plan, leaves_of
 from credit.rating.tree import EXACT
-from credit.rating.value import Kind, Line, Rating, Text, plain
+from credit.rating.value import PROVISIONAL, UNRATED, Kind, Line, RatedScheme, Rating, Text, plain
 from credit.sampling import months_after
 from domain.errors import NotFound
 from domain.parties import Merchant
@@ -26,8 +27,13 @@ FORM: Final = "bright-kitchen/assessment-report/1"
 MOST_DRIVERS: Final = 8
 TREND_MONTHS: Final = 12
 _CENT: Final = Decimal("0.01")
+_NO_GRADE: Final = {
+    UNRATED: {"zh": "未评级", "en": "unrated"},
+    PROVISIONAL: {"zh": "暂定", "en": "provisional"},
+}
 
 _REGAIN: Final = Text("{0}：改进后最多可恢复 {1} 分", "{0}: up to {1} points can be won back")
+_REACH: Final = Text("{0}：{2}，最多可恢复 {1} 分", "{0}: {2}; up to {1} points can be won back")
 _SUPPLY: Final = Text(
     "{0}：请在公示期内补交资料，否则按 0 分计", "{0}: supply it within the objection window, or it scores nothing"
 )
@@ -38,15 +44,22 @@ _LEDGER: Final = Text(
 _CAP: Final = Text("{0}：消除该情形后等级限制随下月评价解除", "{0}: the limit goes with the next month once this has ended")
 
 
-def report(assessor: Assessor, run_id: str, uscc: str) -> dict[str, Any]:
-    """The report of one merchant in a run, in the last revision there is.
+def report(assessor: Assessor, run_id: str, uscc: str, *, revision: int | None = None, site: str = "") -> dict[str, Any]:
+    """The report of one merchant in a run.
+
+    Args:
+        assessor: the use cases.
+        run_id: which month and version.
+        uscc: which merchant.
+        revision: which one, by default the last there is.
+        site: address the pages of this installation are opened at, under which evidence is found; empty = as the report's own.
 
     Raises:
-        NotFound: the merchant has no result in the run.
+        NotFound: the merchant has no such result in the run.
     """
     with assessor.store.reading() as uow:
         run, merchant = uow.assessments.run(run_id), uow.merchants.get(uscc)
-        result = uow.assessments.result(run_id, uscc)
+        result = uow.assessments.result(run_id, uscc, revision)
         if run is None or merchant is None or result is None:
             raise NotFound(f"{uscc[:40]} has no result in {run_id[:80]}")
         inputs = uow.assessments.inputs(run_id, uscc, result.revision)
@@ -54,7 +67,7 @@ def report(assessor: Assessor, run_id: str, uscc: str) -> dict[str, Any]:
         rater = assessor.rater(run, uow)
         rating = rater.rating(inputs.facts, inputs.origins)
         trend = _trend(uow, run, uscc, result)
-        return _content(run, merchant, inputs, result, rating, rater.scheme, trend)
+        return {**_content(run, merchant, inputs, result, rating, rater.scheme, trend), "site": site}
 
 
 def _content(  # noqa: PLR0917 - private, in the order of the story
@@ -63,10 +76,11 @@ def _content(  # noqa: PLR0917 - private, in the order of the story
     inputs: Inputs,
     result: Result,
     rating: Rating,
-    scheme: Any,
+    scheme: RatedScheme,
     trend: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    losses = dict(_losses(rating, scheme.rating if scheme.kind is Kind.TREE else None))
+    plan = scheme.rating if isinstance(scheme.rating, Plan) else None
+    losses = dict(_losses(rating, plan))
     titles = {} if scheme.ledger is None else {code: rule.title for code, rule in scheme.ledger.rules.items()}
     lines = [_line(at, line, losses, inputs.origins, titles) for at, line in enumerate(_all_lines(rating))]
     return {
@@ -92,12 +106,15 @@ def _content(  # noqa: PLR0917 - private, in the order of the story
         "grade": result.grade,
         "grade_title": _both(rating.grade_title),
         "previous": result.previous,
+        "previous_title": None if result.previous is None else _grade_title(scheme, result.previous),
         "proposed": rating.proposed,
         "reasons": [{"code": reason.code, **_both(reason.text)} for reason in rating.reasons],
         "lines": lines,
+        "dimensions": _dimensions(rating, lines, plan),
         "drivers": _drivers(lines),
-        "regain": list(_regain(lines, rating)),
-        "trend": trend,
+        "regain": list(_regain(lines, rating, scheme)),
+        "trend": [{**point, "grade_title": _grade_title(scheme, point["grade"])} for point in trend],
+        "bands": _bands(scheme),
         "prior_period": inputs.origins.get("prior_period", {}).get("items", []),
         "measures": result.measures,
         "inputs_hash": inputs.hash,
@@ -177,22 +194,87 @@ def _drivers(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _regain(lines: Sequence[Mapping[str, Any]], rating: Rating) -> Iterator[dict[str, str]]:
+def _regain(lines: Sequence[Mapping[str, Any]], rating: Rating, scheme: RatedScheme) -> Iterator[dict[str, Any]]:
     """How to win back what was lost, the most first; then what holds the grade down."""
+    goals = _goals(scheme)
     costly = sorted(
         (line for line in lines if line["lost"] is not None), key=lambda line: (-Decimal(line["lost"]), line["place"])
     )
     for line in costly[:MOST_DRIVERS]:
         lost = plain(Decimal(line["lost"]).quantize(_CENT))
         title = Text(line["title"]["zh"], line["title"]["en"])
+        about = {"id": line["id"], "key": line["key"], "points": lost}
         if line["origin"].get("how") == "lacking":
-            yield _both(Text(_SUPPLY.zh, _SUPPLY.en, (title,)))
-        else:
-            form = _LEDGER if rating.measures.get("weekly_evaluation") else _REGAIN
-            yield _both(Text(form.zh, form.en, (title, lost)))
+            yield {**_both(Text(_SUPPLY.zh, _SUPPLY.en, (title,))), **about}
+            continue
+        goal = goals.get(line["id"])
+        form = _LEDGER if scheme.kind is Kind.LEDGER else _REGAIN if goal is None else _REACH
+        yield {**_both(Text(form.zh, form.en, (title, lost, goal))), **about}
     for reason in rating.reasons:
         if reason.code[:1] in ("C", "V") and reason.code[1:].isdigit():
-            yield _both(Text(_CAP.zh, _CAP.en, (reason.text,)))
+            yield {**_both(Text(_CAP.zh, _CAP.en, (reason.text,))), "id": reason.code, "key": "", "points": None}
+
+
+def _goals(scheme: RatedScheme) -> dict[str, Text]:
+    """By indicator, what gives its full points."""
+    if not isinstance(scheme.rating, Plan):
+        return {}
+    goals = ((leaf.id, goal_of(leaf.rule, leaf.max)) for leaf in leaves_of(scheme.rating.root))
+    return {id: goal for id, goal in goals if goal is not None}
+
+
+def _dimensions(rating: Rating, lines: Sequence[Mapping[str, Any]], plan: Plan | None) -> list[dict[str, Any]]:
+    """The sums over indicators, each with what its parts cost in the total: what a drawing shows at a glance."""
+    if plan is None:
+        return []
+    cost = {line["id"]: Decimal(line["lost"]) for line in lines if line["lost"] is not None}
+    places = {line["id"]: line["place"] for line in lines}
+    found = []
+    for node in _summed(plan.root):
+        line = next((each for each in (*rating.subtotals, *rating.lines) if each.id == node.id and not each.key), None)
+        if line is None or line.points is None or not line.max:
+            continue
+        lost = sum((cost.get(part.id, Decimal(0)) for part in (node, *node.parts)), Decimal(0))
+        found.append(
+            {
+                "id": node.id,
+                "place": places[node.id],
+                "title": _both(node.title),
+                "points": plain(line.points),
+                "max": plain(line.max),
+                "lost": plain(lost),
+            }
+        )
+    return found
+
+
+def _summed(node: Node) -> Iterator[Node]:
+    """The nodes whose parts are indicators, in order."""
+    for part in node.parts:
+        if isinstance(part, Node):
+            if any(isinstance(inner, Node) for inner in part.parts):
+                yield from _summed(part)
+            else:
+                yield part
+
+
+def _grade_title(scheme: RatedScheme, grade: str) -> dict[str, str]:
+    """A grade in both languages; its own word where the scheme has none."""
+    known = _NO_GRADE.get(grade, {}) | dict(scheme.grade_titles.get(grade, {}))
+    return {language: known.get(language) or grade for language in ("zh", "en")}
+
+
+def _bands(scheme: RatedScheme) -> list[dict[str, Any]]:
+    """From which score on each grade is given, best first; empty where a score alone does not say, or less is better."""
+    if isinstance(scheme.rating, Plan):
+        limits = [(grade.name, grade.at_least) for grade in scheme.rating.grades]
+    else:
+        limits = [(band.name, band.at_least) for band in scheme.ledger.bands] if scheme.ledger is not None else []
+    return [
+        {"grade": name, "at_least": plain(limit), "title": _grade_title(scheme, name)}
+        for name, limit in limits
+        if limit is not None
+    ]
 
 
 def _trend(uow: UnitOfWork, run: Run, uscc: str, result: Result) -> list[dict[str, Any]]:

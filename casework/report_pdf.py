@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine, String
+from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine, Rect, String
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -20,18 +20,27 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from casework.report_scale import scale_of
 from casework.report_seal import embedded
-from casework.report_words import origin_words, state_word, word
+from casework.report_words import ReportWords, cents, clock_text
 
 FONT: Final = "STSong-Light"
 COLOURS: Final = {
     "green": "#1a7f4b",
     "blue": "#1f5fbf",
-    "yellow": "#b98900",
-    "orange": "#c8590d",
+    "yellow": "#8a6500",
+    "orange": "#b04c08",
     "red": "#b3261e",
+    "A": "#1a7f4b",
+    "B": "#1f5fbf",
+    "C": "#8a6500",
+    "D": "#b3261e",
 }
+"""Of the grades, each dark enough for white letters."""
+OTHER: Final = "#5b6673"
+"""The colour of a grade that has none of its own."""
 _INK, _PALE, _RULE = colors.HexColor("#1c2430"), colors.HexColor("#eef2f6"), colors.HexColor("#c3ccd6")
+_BAR = colors.HexColor("#0d5a55")
 
 
 @cache
@@ -43,11 +52,12 @@ def _style(size: float, *, lead: float = 1.35, colour: Any = _INK) -> ParagraphS
     return ParagraphStyle(f"s{size}{colour}", fontName=FONT, fontSize=size, leading=size * lead, textColor=colour, wordWrap="CJK")
 
 
-def report_pdf(sealed: Mapping[str, Any], language: str = "zh") -> bytes:
-    """The report in ``zh`` or ``en``."""
+def report_pdf(sealed: Mapping[str, Any], words: ReportWords | None = None) -> bytes:
+    """The report in the language of its words, Chinese unless given."""
     _register()
+    words = words or ReportWords()
     content, out = sealed["content"], io.BytesIO()
-    title = f"{word('title', language)} {content['month']} {content['merchant']['name']}"
+    title = f"{words.word('title')} {content['month']} {content['merchant']['name']}"
     document = SimpleDocTemplate(
         out,
         pagesize=A4,
@@ -57,7 +67,7 @@ def report_pdf(sealed: Mapping[str, Any], language: str = "zh") -> bytes:
         bottomMargin=16 * mm,
         title=title,
         author="Bright Kitchen",
-        subject=language,
+        subject=words.language,
         keywords=f"sealed:{embedded(sealed)}",
         invariant=1,
     )
@@ -69,73 +79,92 @@ def report_pdf(sealed: Mapping[str, Any], language: str = "zh") -> bytes:
         canvas.drawString(16 * mm, 9 * mm, foot)
         canvas.drawRightString(A4[0] - 16 * mm, 9 * mm, str(canvas.getPageNumber()))
 
-    document.build(_story(sealed, language), onFirstPage=footer, onLaterPages=footer)
+    document.build(_story(sealed, words), onFirstPage=footer, onLaterPages=footer)
     return out.getvalue()
 
 
-def _story(sealed: Mapping[str, Any], language: str) -> list[Any]:
-    content = sealed["content"]
+def _story(sealed: Mapping[str, Any], words: ReportWords) -> list[Any]:
+    content, small = sealed["content"], _style(8.5)
     story: list[Any] = [
-        Paragraph(escape(content["scheme"]["title"].get(language, content["scheme"]["name"])), _style(9)),
-        Paragraph(escape(f"{word('title', language)} · {content['month']}"), _style(17)),
+        Paragraph(escape(words.of(content["scheme"]["title"])), _style(9)),
+        Paragraph(escape(f"{words.word('title')} · {content['month']}"), _style(17)),
         Paragraph(escape(f"{content['merchant']['name']}　{content['merchant']['uscc']}"), _style(10.5)),
         Spacer(1, 3 * mm),
-        _head(content, language),
+        _head(content, words),
         Spacer(1, 3 * mm),
     ]
     for key in ("reasons", "regain"):
-        items = [f"{each.get('code', '')} {each[language]}".strip() for each in content[key]]
-        story += [
-            *_heading(key, language),
-            *(Paragraph(escape(f"• {text}"), _style(8.5)) for text in items or [word("none", language)]),
-        ]
+        items = [f"{each['code']} {words.of(each)}" if _is_numbered(each) else words.of(each) for each in content[key]]
+        story += _section(key, items or [words.word("none")], words)
+    if content["dimensions"]:
+        story += [*_heading("dimensions", words), _dimensions(content["dimensions"], words)]
     if len(content["trend"]) > 1:
-        story += [*_heading("trend", language), _trend(content["trend"])]
+        story += [*_heading("trend", words), _trend(content)]
     if content["prior_period"]:
         items = [f"{each['month']} {each['fact']}: {each['value']} ({each['source']})" for each in content["prior_period"]]
-        story += [*_heading("prior", language), *(Paragraph(escape(f"• {text}"), _style(8.5)) for text in items)]
-    story += [*_heading("lines", language), _lines(content, language), Spacer(1, 4 * mm), _facts(sealed, language)]
+        story += _section("prior", items, words)
+    if content["site"]:
+        story += [Spacer(1, 3 * mm), Paragraph(escape(words.word("links")), small)]
+    story += [*_heading("lines", words), _lines(content, words), Spacer(1, 4 * mm), _facts(sealed, words)]
     return story
 
 
-def _heading(key: str, language: str) -> list[Any]:
-    return [Spacer(1, 3 * mm), Paragraph(escape(word(key, language)), _style(11.5)), Spacer(1, 1 * mm)]
+def _is_numbered(reason: Mapping[str, Any]) -> bool:
+    """Whether a reason has a code that people know it by, as C4; others have words of ours."""
+    return bool(str(reason.get("code", ""))[-1:].isdigit())
 
 
-def _head(content: Mapping[str, Any], language: str) -> Table:
-    colour = colors.HexColor(COLOURS.get(content["grade"], "#5b6673"))
+def _section(key: str, items: list[str], words: ReportWords) -> list[Any]:
+    return [*_heading(key, words), *(Paragraph(escape(f"• {text}"), _style(8.5)) for text in items)]
+
+
+def _heading(key: str, words: ReportWords) -> list[Any]:
+    return [Spacer(1, 3 * mm), Paragraph(escape(words.word(key)), _style(11.5)), Spacer(1, 1 * mm)]
+
+
+def _head(content: Mapping[str, Any], words: ReportWords) -> Table:
+    colour = colors.HexColor(COLOURS.get(content["grade"], OTHER))
     white = colors.white
     cells = [
-        (word("grade", language), content["grade_title"][language]),
-        (word("score", language), content["score"] or word("na", language)),
-        (word("previous", language), content["previous"] or word("none", language)),
-        (word("state", language), f"{state_word(content['state'], language)} v{content['version']}"),
+        (words.word("grade"), words.of(content["grade_title"])),
+        (words.word("score"), content["score"] or words.word("na")),
+        (words.word("previous"), words.of(content["previous_title"])),
+        (words.word("state"), f"{words.state(content['state'])} · {words.version(content['version'])}"),
     ]
     row = [
-        [Paragraph(escape(name), _style(8, colour=white)), Paragraph(escape(value), _style(15, colour=white))]
+        [Paragraph(escape(name), _style(8, colour=white)), Paragraph(escape(value), _style(12.5, colour=white))]
         for name, value in cells
     ]
     table = Table([row], colWidths=[44.5 * mm] * 4)
-    table.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), colour), ("VALIGN", (0, 0), (-1, -1), "TOP")]))
+    table.setStyle(
+        TableStyle(
+            [
+                ("BACKGROUND", (0, 0), (-1, -1), colour),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
+            ]
+        )
+    )
     return table
 
 
-def _lines(content: Mapping[str, Any], language: str) -> LongTable:
+def _lines(content: Mapping[str, Any], words: ReportWords) -> LongTable:
     names = ("item", "points", "max", "lost", "why", "source")
-    small, pale = _style(7.2), _style(7.2)
-    rows = [[Paragraph(escape(word(name, language)), small) for name in names]]
+    small = _style(7.2)
+    rows = [[Paragraph(escape(words.word(name)), small) for name in names]]
     for line in content["lines"]:
-        title = line["title"][language]
+        title = words.of(line["title"])
         label = line["id"] if title == line["id"] else f"{line['id']} {title}"
-        cells = (
-            label,
-            line["points"] if line["points"] is not None else word("na", language),
-            line["max"] or "–",
-            _short(line["lost"]),
-            line["why"][language],
-            origin_words(line["origin"], language),
-        )
-        rows.append([Paragraph(escape(str(cell)), pale) for cell in cells])
+        points = words.word("na") if line["points"] is None else cents(line["points"])
+        cells = [
+            escape(label),
+            _linked(escape(points), content, line),
+            escape(line["max"] or "–"),
+            escape("–" if line["lost"] is None else f"−{cents(line['lost'])}"),
+            escape(words.of(line["why"])),
+            escape(words.origin(line["origin"])),
+        ]
+        rows.append([Paragraph(cell, small) for cell in cells])
     table = LongTable(rows, colWidths=[42 * mm, 14 * mm, 11 * mm, 14 * mm, 52 * mm, 45 * mm], repeatRows=1)
     table.setStyle(
         TableStyle(
@@ -151,54 +180,89 @@ def _lines(content: Mapping[str, Any], language: str) -> LongTable:
     return table
 
 
-def _short(number: str | None) -> str:
-    """At most two decimals, for a column."""
-    if number is None:
-        return "–"
-    whole, _, rest = number.partition(".")
-    return f"−{whole}.{rest[:2]}" if rest else f"−{whole}"
+def item_address(content: Mapping[str, Any], line: Mapping[str, Any]) -> str:
+    """Where a number's evidence is opened; relative where the report does not know its site."""
+    run, revision = content["run"], content["revision"]
+    return f"{content['site']}/scores/{content['merchant']['uscc']}/items/{line['place']}?run={run}&revision={revision}"
 
 
-def _facts(sealed: Mapping[str, Any], language: str) -> Table:
+def _linked(cell: str, content: Mapping[str, Any], line: Mapping[str, Any]) -> str:
+    """A number that opens its evidence; a file that knows no site has nowhere to lead."""
+    if not content["site"]:
+        return cell
+    return f'<a href="{escape(item_address(content, line))}" color="#1f5fbf">{cell}</a>'
+
+
+def _facts(sealed: Mapping[str, Any], words: ReportWords) -> Table:
     content = sealed["content"]
-    published = f"{content['published_at']} {content['published_by']}" if content["published_at"] else word("none", language)
+    published = (
+        f"{clock_text(content['published_at'])} {content['published_by']}" if content["published_at"] else words.word("none")
+    )
     told = [
-        ("objection", content["objection_until"]),
+        ("frozen", clock_text(content["frozen_at"])),
+        ("objection", clock_text(content["objection_until"])),
         ("published", published),
         ("catalogue", content["catalogue_version"]),
         ("config", content["config_hash"]),
         ("hash", sealed["hash"]),
         ("key", sealed["public_key"]),
+        ("seal", words.word("genuine")),
     ]
     if content["correction"]:
         told.insert(0, ("correction", content["correction"]))
-    rows = [[Paragraph(escape(word(key, language)), _style(7)), Paragraph(escape(str(value)), _style(7))] for key, value in told]
-    rows.append([Paragraph("", _style(7)), Paragraph(escape(word("appeal", language)), _style(7))])
+    rows = [[Paragraph(escape(words.word(key)), _style(7)), Paragraph(escape(str(value)), _style(7))] for key, value in told]
+    rows.append([Paragraph("", _style(7)), Paragraph(escape(words.word("appeal")), _style(7))])
     table = Table(rows, colWidths=[30 * mm, 148 * mm])
     table.setStyle(TableStyle([("TOPPADDING", (0, 0), (-1, -1), 0.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 0.5)]))
     return table
 
 
-def _trend(points: list[Mapping[str, Any]]) -> Drawing:
+def _dimensions(dimensions: list[Mapping[str, Any]], words: ReportWords) -> Table:
+    """A bar for each dimension: what there is of its maximum, beside the numbers."""
+    style, width, high = _style(7.5), 78 * mm, 2.6 * mm
+    rows = []
+    for each in dimensions:
+        share = float(each["points"]) / float(each["max"])
+        bar = Drawing(width, high)
+        bar.add(Rect(0, 0, width, high, fillColor=_PALE, strokeColor=None))
+        bar.add(Rect(0, 0, width * share, high, fillColor=_BAR, strokeColor=None))
+        numbers = f"{cents(each['points'])} / {each['max']}"
+        lost = f"−{cents(each['lost'])}" if float(each["lost"]) else "–"
+        rows.append([Paragraph(escape(words.of(each["title"])), style), bar, Paragraph(numbers, style), Paragraph(lost, style)])
+    table = Table(rows, colWidths=[52 * mm, 82 * mm, 26 * mm, 18 * mm])
+    table.setStyle(
+        TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+                ("TOPPADDING", (0, 0), (-1, -1), 0.5),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 0.5),
+            ]
+        )
+    )
+    return table
+
+
+def _trend(content: Mapping[str, Any]) -> Drawing:
     """The scores of the months as a line; each point in the colour of its grade."""
-    width, height, left, low = 178 * mm, 34 * mm, 8 * mm, 7 * mm
-    drawing = Drawing(width, height)
+    points, width, height, left, low = content["trend"], 178 * mm, 34 * mm, 10 * mm, 7 * mm
+    drawing, scale = Drawing(width, height), scale_of(content["trend"], content["bands"])
+    room = height - low - 5 * mm
     step = (width - 2 * left) / max(1, len(points) - 1)
-    for mark in (0, 60, 75, 90, 100):
-        y = low + (height - low - 4 * mm) * mark / 100
+    for mark in (scale.low, *scale.marks, scale.high):
+        y = low + room * scale.share(mark)
         drawing.add(Line(left, y, width - left, y, strokeColor=_RULE, strokeWidth=0.3))
-        drawing.add(String(1 * mm, y - 2, str(mark), fontName=FONT, fontSize=5.5, fillColor=_INK))
+        drawing.add(String(1 * mm, y - 2, f"{mark:f}", fontName=FONT, fontSize=5.5, fillColor=_INK))
     path: list[float] = []
     for at, point in enumerate(points):
         x = left + step * at
-        drawing.add(String(x - 9, 1, point["month"], fontName=FONT, fontSize=5.5, fillColor=_INK))
+        drawing.add(String(x, 1, point["month"], fontName=FONT, fontSize=5.5, fillColor=_INK, textAnchor="middle"))
         if point["score"] is None:
             continue
-        y = low + (height - low - 4 * mm) * float(point["score"]) / 100
+        y = low + room * scale.share(point["score"])
         path += [x, y]
-        colour = colors.HexColor(COLOURS.get(point["grade"], "#5b6673"))
+        colour = colors.HexColor(COLOURS.get(point["grade"], OTHER))
         drawing.add(Circle(x, y, 2.2, fillColor=colour, strokeColor=colour))
-        drawing.add(String(x - 6, y + 4, point["score"], fontName=FONT, fontSize=5.5, fillColor=_INK))
+        drawing.add(String(x, y + 4, point["score"], fontName=FONT, fontSize=5.5, fillColor=_INK, textAnchor="middle"))
     if len(path) >= 4:
         drawing.insert(0, PolyLine(path, strokeColor=_INK, strokeWidth=0.8))
     return drawing

@@ -1,85 +1,201 @@
-"""The words of a report in both languages, for page and PDF alike."""
+"""The fixed words of a report and of where a number came from; messages of the pages' own catalogue, Chinese first.
+
+A sealed report is drawn again to be verified, so what is said depends on the report and the language alone.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from types import MappingProxyType
+from typing import Any, Final
 
-WORDS: Final[dict[str, tuple[str, str]]] = {
-    "title": ("月度考评报告", "Monthly assessment report"),
-    "score": ("得分", "Score"),
-    "grade": ("等级", "Grade"),
-    "previous": ("上次等级", "Previous grade"),
-    "month": ("考评月份", "Month"),
-    "version": ("版本", "Version"),
-    "state": ("状态", "State"),
-    "merchant": ("经营主体", "Merchant"),
-    "reasons": ("等级说明", "Why this grade"),
-    "drivers": ("失分最多的项目", "What cost most"),
-    "regain": ("如何恢复分数", "How to regain points"),
-    "trend": ("近十二个月", "Last twelve months"),
-    "lines": ("全部项目", "Every number"),
-    "item": ("项目", "Item"),
-    "points": ("得分", "Points"),
-    "max": ("满分", "Max"),
-    "lost": ("影响总分", "Cost in total"),
-    "why": ("依据", "Why"),
-    "source": ("来源", "Source"),
-    "prior": ("以前月份补记事项", "Prior-period items"),
-    "none": ("无", "none"),
-    "na": ("不适用", "n/a"),
-    "objection": ("异议截止", "Objections until"),
-    "published": ("发布", "Published"),
-    "catalogue": ("评价目录版本", "Catalogue version"),
-    "config": ("配置摘要", "Configuration hash"),
-    "hash": ("内容摘要", "Content hash"),
-    "key": ("签名公钥", "Signing key"),
-    "correction": ("更正原因", "Why it was corrected"),
-    "appeal": (
-        "如有异议，可在公示期内提出；发布后三十日内可申诉。",
-        "You may object within the window, and appeal within thirty days after publication.",
-    ),
-    "counted": ("系统记录", "counted by the system"),
-    "told": ("外部提供", "told by"),
-    "unrecorded": ("无记录", "nothing on record"),
-    "lacking": ("待补交", "yet to be supplied"),
-    "objection_how": ("异议成立后更正", "changed after an objection"),
-    "corrected_how": ("更正", "corrected"),
-    "supplied_how": ("已补交", "supplied"),
-    "evidence": ("证据", "evidence"),
-    "open": ("进行中", "running"),
-    "frozen": ("已冻结", "frozen"),
-    "provisional": ("暂定", "provisional"),
-    "objection_window": ("公示异议期", "objection window"),
-    "final": ("待发布", "final"),
-    "published_state": ("已发布", "published"),
-    "corrected": ("已被更正", "corrected"),
-}
+from casework.words import N_, Translate, chinese
+
+WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "title": N_("月度考评报告"),
+        "score": N_("得分"),
+        "grade": N_("等级"),
+        "previous": N_("上次等级"),
+        "state": N_("状态"),
+        "version": N_("第 %(n)s 版"),
+        "reasons": N_("等级说明"),
+        "drivers": N_("失分最多的项目"),
+        "regain": N_("如何恢复分数"),
+        "trend": N_("近十二个月"),
+        "dimensions": N_("各维度得分"),
+        "lines": N_("全部项目"),
+        "item": N_("项目"),
+        "points": N_("得分"),
+        "max": N_("满分"),
+        "lost": N_("影响总分"),
+        "why": N_("依据"),
+        "source": N_("来源"),
+        "prior": N_("以前月份补记事项"),
+        "none": N_("无"),
+        "na": N_("不适用"),
+        "frozen": N_("数据截止"),
+        "objection": N_("异议截止"),
+        "published": N_("发布"),
+        "catalogue": N_("评价目录版本"),
+        "config": N_("配置摘要"),
+        "seal": N_("核验"),
+        "hash": N_("内容摘要"),
+        "key": N_("签名公钥"),
+        "correction": N_("更正原因"),
+        "appeal": N_("如有异议，可在公示期内提出；发布后三十日内可申诉。"),
+        "genuine": N_("本报告可用 kitchen assess verify 核验真伪。"),
+        "links": N_("点击得分可查看依据和证据。"),
+        "reading": N_("条形为得分占满分的比例。"),
+        "evidence": N_("证据"),
+    }
+)
+
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open": N_("采集中"),
+        "frozen": N_("数据已冻结"),
+        "provisional": N_("初评完成"),
+        "objection_window": N_("异议期"),
+        "final": N_("待发布"),
+        "published": N_("已发布"),
+        "corrected": N_("已有更正版本"),
+    }
+)
+
+HOWS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "counted": N_("系统记录统计"),
+        "told": N_("外部提供"),
+        "unrecorded": N_("无记录"),
+        "lacking": N_("待补交资料"),
+        "none": N_("不适用"),
+        "objection": N_("异议成立后更正"),
+        "corrected": N_("更正"),
+        "supplied": N_("已补交"),
+        "prior_period": N_("以前月份补记事项"),
+    }
+)
+"""Where a fact came from (``origins`` of its inputs)."""
+
+NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cameras": N_("摄像头 %(n)s 个"),
+        "due_minutes": N_("应在线 %(n)s 分钟"),
+        "online_minutes": N_("实际在线 %(n)s 分钟"),
+        "readings": N_("温度读数 %(n)s 条"),
+        "in_range": N_("达标 %(n)s 条"),
+        "open_days": N_("营业 %(n)s 天"),
+        "days": N_("有数据 %(n)s 天"),
+        "excused": N_("免计 %(n)s 天"),
+        "recorded": N_("有记录 %(n)s 天"),
+        "person_days": N_("在岗 %(n)s 人天"),
+        "valid": N_("持证 %(n)s 人天"),
+        "with_voucher": N_("有票证 %(n)s 批"),
+        "batches": N_("共 %(n)s 批"),
+        "violations": N_("违规 %(n)s 起"),
+        "prior_period": N_("其中以前月份 %(n)s 起"),
+        "on_time": N_("按时 %(n)s 起"),
+        "due": N_("应完成 %(n)s 起"),
+        "stars": N_("星级合计 %(n)s"),
+        "pass": N_("合格 %(n)s 次"),
+        "total": N_("共 %(n)s 次"),
+        "on": N_("检查日期 %(n)s"),
+        "low_fine": N_("低额处罚 %(n)s 件"),
+        "ordinary": N_("一般处罚 %(n)s 件"),
+        "heavy": N_("较重处罚 %(n)s 件"),
+        "months": N_("本轮已计 %(n)s 个月"),
+        "round_began_on": N_("本轮起始 %(n)s"),
+    }
+)
+"""What was counted on the way (``told`` of an origin); a number that is not here is shown under its own name."""
+
+REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "no_camera": N_("没有摄像头"),
+        "no_board": N_("没有看板"),
+        "no_shifts": N_("没有排班记录"),
+        "no_batches": N_("没有批次记录"),
+        "no_record": N_("没有记录"),
+        "no_data": N_("没有数据"),
+        "no_ratings": N_("没有评价"),
+        "no_cold_storage": N_("没有冷藏设施"),
+        "closed_all_month": N_("当月停业"),
+        "none_due": N_("当月没有到期事项"),
+        "none_done": N_("当月没有检查"),
+        "none_in_six_months": N_("六个月内没有检查"),
+        "not_supplied": N_("商户尚未提供"),
+        "no_provincial_score": N_("没有省级评分"),
+        "provincial_score_too_old": N_("省级评分已过期"),
+    }
+)
+"""Why there is no value; a person's own words are shown as they are."""
+
+_CENT: Final = Decimal("0.01")
+EVIDENCE: Final = N_("证据 %(n)s 条")
 
 
-def word(key: str, language: str) -> str:
-    """A word of the report in ``zh`` or ``en``; a key that has none is shown as it is."""
-    pair = WORDS.get(key)
-    return key if pair is None else pair[1 if language == "en" else 0]
+@dataclass(frozen=True, slots=True)
+class ReportWords:
+    """A report's words in one language.
+
+    Attributes:
+        language: ``zh`` or ``en``: which of the sealed content's own pairs is shown.
+        text: the translator of that language.
+    """
+
+    language: str = "zh"
+    text: Translate = chinese
+
+    def word(self, key: str) -> str:
+        """A fixed word; a key that has none is shown as it is."""
+        return self.text(WORDS[key]) if key in WORDS else key
+
+    def version(self, number: int) -> str:
+        """Which version."""
+        return self.text(WORDS["version"]) % {"n": number}
+
+    def state(self, state: str) -> str:
+        """A run's state."""
+        return self.text(STATES[state]) if state in STATES else state
+
+    def of(self, pair: Mapping[str, str] | None) -> str:
+        """A pair of the content in this language; the word for none where there is no pair."""
+        return self.word("none") if pair is None else pair[self.language]
+
+    def origin(self, origin: Mapping[str, Any]) -> str:
+        """Where a number came from, shortly."""
+        return origin_words(origin, self.text)
 
 
-def state_word(state: str, language: str) -> str:
-    """A run's state in words."""
-    return word("published_state" if state == "published" else state, language)
-
-
-def origin_words(origin: dict[str, object], language: str) -> str:
-    """Where a number came from, shortly."""
+def origin_words(origin: Mapping[str, Any], text: Translate) -> str:
+    """Where a number came from: how, from whom, what was counted, why there is none, and how much evidence there is."""
     how = str(origin.get("how", ""))
-    known = {"objection": "objection_how", "corrected": "corrected_how", "supplied": "supplied_how"}
-    parts = [word(known.get(how, how), language)] if how not in ("", "none") else []
+    parts = [text(HOWS[how]) if how in HOWS else how]
     if origin.get("source"):
         parts.append(str(origin["source"]))
     told = origin.get("told")
-    if isinstance(told, dict):
-        parts.append(", ".join(f"{key} {value}" for key, value in told.items()))
-    if origin.get("reason"):
-        parts.append(str(origin["reason"]))
+    if isinstance(told, Mapping):
+        parts += [text(NUMBERS[key]) % {"n": value} if key in NUMBERS else f"{key} {value}" for key, value in told.items()]
+    reason = str(origin.get("reason") or "")
+    if reason:
+        parts.append(text(REASONS[reason]) if reason in REASONS else reason)
     evidence = origin.get("evidence")
     if isinstance(evidence, list) and evidence:
-        parts.append(f"{word('evidence', language)} {len(evidence)}")
-    return " · ".join(parts)
+        parts.append(text(EVIDENCE) % {"n": len(evidence)})
+    return " · ".join(part for part in parts if part)
+
+
+def clock_text(instant: str | None) -> str:
+    """An instant of the content as people read it: day and minute, by Shanghai's clock as it is kept."""
+    return "" if instant is None else instant[:16].replace("T", " ")
+
+
+def cents(number: str | None) -> str:
+    """At most two decimals, for a column; a dash where there is no number."""
+    if number is None:
+        return "–"
+    rounded = Decimal(number).quantize(_CENT, ROUND_HALF_UP)
+    return f"{rounded:f}".rstrip("0").rstrip(".")

@@ -6,7 +6,7 @@ The clock decides what can happen; ``--as-of`` sets it for a rehearsal. Only a n
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,6 @@ from casework.assessment_wiring import assessor_of
 from casework.consequences.terms import Terms
 from casework.office import Office
 from casework.report import report
-from casework.report_pdf import report_pdf
 from casework.report_seal import public_bytes, seal, verify
 from cli import clock
 from cli.logs import set_up_logging
@@ -33,9 +32,7 @@ from domain.time import format_instant, parse_instant
 from store import open_media, open_store
 from store.assessments import Run
 from store.ports import Store
-from web.report_page import report_page
-
-FORMS = ("json", "html", "pdf")
+from web.report_page import FORMS, report_file
 
 
 @contextmanager
@@ -140,32 +137,24 @@ def _standing(store: Store, assessor: Assessor, run: Run) -> dict[str, Any]:
     }
 
 
-def sealed_report(setting: Setting, assessor: Assessor, run_id: str, uscc: str) -> dict[str, Any]:
+def sealed_report(setting: Setting, assessor: Assessor, run_id: str, uscc: str, *, site: str = "") -> dict[str, Any]:
     """The signed report of a merchant."""
-    return seal(report(assessor, run_id, uscc), assessment_key(setting.data / "secrets"))
-
-
-def draw(sealed: Mapping[str, Any], form: str, language: str) -> bytes:
-    """A sealed report as a file."""
-    from casework.assessment_rating import canonical
-
-    if form == "pdf":
-        return report_pdf(sealed, language)
-    return report_page(sealed, language) if form == "html" else canonical(sealed) + b"\n"
+    return seal(report(assessor, run_id, uscc, site=site), assessment_key(setting.data / "secrets"))
 
 
 def write_report(setting: Setting, run_id: str, uscc: str, *, out: Path | None, form: str, language: str) -> None:
     """Write the report of one merchant, or of all of a run into a folder."""
     if form not in FORMS:
         raise ConfigurationError(f"no form {form!r}", key="--form", hint=" | ".join(FORMS))
-    with opened(setting) as (store, _, assessor):
+    with opened(setting) as (store, configuration, assessor):
+        site = configuration.site.public_url
         with store.reading() as uow:
             usccs = [result.uscc for result in uow.assessments.results(run_id)] if uscc == "all" else [uscc]
         folder = out or Path()
         folder.mkdir(parents=True, exist_ok=True)
         for each in usccs:
             path = folder / f"{run_id}-{each}-{language}.{form}"
-            path.write_bytes(draw(sealed_report(setting, assessor, run_id, each), form, language))
+            path.write_bytes(report_file(sealed_report(setting, assessor, run_id, each, site=site), form, language))
             print(path)
 
 
@@ -180,7 +169,7 @@ def verify_file(setting: Setting, file: Path, *, as_json: bool) -> None:
     folder = setting.data / "secrets"
     trusted = public_bytes(assessment_key(folder).public_key()) if (folder / "assessment.pem").exists() else None
     language = "en" if b'<html lang="en"' in data[:200] or b"/Subject (en)" in data else "zh"
-    verdict = verify(data, trusted=trusted, draw=lambda sealed, kind: draw(sealed, kind, language))
+    verdict = verify(data, trusted=trusted, draw=lambda sealed, kind: report_file(sealed, kind, language))
     told = {"genuine": verdict.genuine, "problem": verdict.problem, "key": verdict.key, "key_known": verdict.known}
     told |= {key: verdict.content.get(key) for key in ("run", "month", "grade", "score")}
     if as_json:

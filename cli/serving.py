@@ -40,6 +40,7 @@ def web_settings(parts: Wiring) -> WebSettings:
     site = parts.configuration.site
     return WebSettings(
         site_name=site.name,
+        public_url=site.public_url,
         secure_cookies=site.public_url.startswith("https://"),
         vapid_public_key=vapid_public_key(parts.secrets.vapid_pem),
         push_hosts=site.push_hosts,

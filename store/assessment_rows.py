@@ -16,8 +16,10 @@ from domain.parties import Device, Merchant
 from domain.warnings import Warning
 from store import assessment_tables as own
 from store import tables
+from store.assessment_compare import beside
 from store.assessments import (
     FOR_EVER,
+    Beside,
     Catalogue,
     DeviceDay,
     Fact,
@@ -405,6 +407,10 @@ class SqlAssessments:
         query = query if grade is None else query.where(_E.grade == grade)
         query = query.order_by(_E.uscc)
         return _RESULT.all(self._pen.execute(query if limit is None else query.limit(limit)))
+
+    def beside(self, run: Run, *, since: str = "", region: str = "") -> list[Beside]:
+        """Every merchant of a run beside its last result before."""
+        return beside(self._pen, run, since=since, region=region)
 
     def counts(self, run_id: str) -> dict[str, int]:
         """Merchants by grade."""

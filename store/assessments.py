@@ -277,6 +277,20 @@ class Standing:
     result: Result
 
 
+class Beside(NamedTuple):
+    """A merchant's result in a run, and the one before it; None where there is none."""
+
+    uscc: str
+    name: str
+    region: str
+    grade: str
+    score: Decimal | None
+    grade_before: str | None
+    score_before: Decimal | None
+    run_before: str | None
+    month_before: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One observation as the indicators read it."""
@@ -439,6 +453,15 @@ class Assessments(Protocol):
 
     def results(self, run_id: str, *, after: str = "", limit: int | None = None, grade: str | None = None) -> list[Result]:
         """The last of every merchant, by code."""
+
+    def beside(self, run: Run, *, since: str = "", region: str = "") -> list[Beside]:
+        """Every merchant of a run beside its last published result before, by code; of a correction, beside the version before.
+
+        Args:
+            run: which one.
+            since: the first month that is looked at for the results before.
+            region: prefix of the merchants' regions; empty = all.
+        """
 
     def counts(self, run_id: str) -> dict[str, int]:
         """Merchants by grade."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from casework import report_words
 from casework.assessment_comparison import Change
-from store.assessments import ObjectionState, RunState
+from store.assessments import ObjectionState
 
 
 def _(message: str) -> str:
@@ -14,17 +15,7 @@ def _(message: str) -> str:
     return message
 
 
-RUN_STATES: Mapping[str, str] = MappingProxyType(
-    {
-        RunState.OPEN: _("采集中"),
-        RunState.FROZEN: _("数据已冻结"),
-        RunState.PROVISIONAL: _("初评完成"),
-        RunState.OBJECTION_WINDOW: _("异议期"),
-        RunState.FINAL: _("待发布"),
-        RunState.PUBLISHED: _("已发布"),
-        RunState.CORRECTED: _("已有更正版本"),
-    }
-)
+RUN_STATES: Mapping[str, str] = report_words.STATES
 
 OBJECTION_STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -43,20 +34,6 @@ CHANGES: Mapping[str, str] = MappingProxyType(
         Change.OTHER: _("评级状态变化"),
     }
 )
-
-HOWS: Mapping[str, str] = MappingProxyType(
-    {
-        "counted": _("系统记录统计"),
-        "told": _("外部提供"),
-        "unrecorded": _("无记录"),
-        "lacking": _("待补交资料"),
-        "none": _("不适用"),
-        "objection": _("异议成立后更正"),
-        "corrected": _("更正"),
-        "supplied": _("已补交"),
-    }
-)
-"""Where a fact came from (``origins`` of its inputs)."""
 
 REFUSALS: Mapping[str, str] = MappingProxyType(
     {

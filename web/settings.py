@@ -12,6 +12,7 @@ class WebSettings:
 
     Attributes:
         site_name: what the header says beside the product's name, e.g. the district.
+        public_url: address people open the pages at, without a slash at its end; empty where nobody said.
         secure_cookies: mark cookies ``Secure``; set it wherever the pages are served over https.
         session_length: how long a sign-in lasts, counted from the sign-in.
         sign_in_attempts: failed sign-ins per login and address in ``sign_in_window`` before the next is refused unread.
@@ -30,6 +31,7 @@ class WebSettings:
     """
 
     site_name: str = ""
+    public_url: str = ""
     secure_cookies: bool = False
     session_length: timedelta = timedelta(days=7)
     sign_in_attempts: int = 5

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from casework import assessment_objections as objections
 from casework.assessment import LEADERS, Assessor
 from casework.assessment_facts import FactImport
-from casework.assessment_rating import canonical
+from casework.assessment_scores import SHOWN
 from casework.assessment_views import (
     OFFICIALS,
-    SHOWN,
     changes_of,
     live_item,
     objection_item,
@@ -22,19 +21,20 @@ from casework.assessment_views import (
     visible_run,
 )
 from casework.report import report
-from casework.report_pdf import report_pdf
 from domain.errors import Forbidden, Unavailable
 from domain.time import format_instant, month_of
 from store.assessments import ObjectionState
-from web.auth import SignedIn
+from web.auth import Identity, SignedIn
+from web.language import COOKIE, choose
 from web.parts import Parts, Wired
 from web.reading import find_merchant
-from web.report_page import CSP, report_page
+from web.report_page import CSP, report_file
 
 router = APIRouter(prefix="/api/v1", tags=["assessment"])
 
 Month = Annotated[str, Field(pattern=r"^2[01]\d{2}-(0[1-9]|1[0-2])$")]
 Language = Annotated[Literal["zh", "en"], Query()]
+MEDIA = {"json": "application/json", "html": "text/html", "pdf": "application/pdf"}
 
 
 class Begin(BaseModel):
@@ -142,29 +142,43 @@ def read_changes(run_id: str, identity: SignedIn, parts: Wired) -> dict[str, Any
     return changes_of(_assessor(parts), run, identity.actor)
 
 
+def _reads(request: Request, identity: Identity, parts: Parts) -> str:
+    """The language a reader is answered in: that of ``?lang=``, else their own as on the pages."""
+    return choose(
+        parts.languages,
+        query=request.query_params.get("lang"),
+        cookie=request.cookies.get(COOKIE),
+        user=identity.user.locale,
+        accept=request.headers.get("accept-language", ""),
+    )
+
+
 @router.get("/assessments/{run_id}/merchants/{uscc}/report")
 def read_report(  # noqa: PLR0917 - a route's signature is its list of parameters
     run_id: str,
     uscc: str,
     identity: SignedIn,
     parts: Wired,
+    request: Request,
     form: Literal["json", "html", "pdf"] = "json",
-    lang: Language = "zh",
+    revision: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
 ) -> Response:
-    """The signed report of a merchant: JSON (the portrait), a page, or a PDF."""
+    """The signed report of a merchant: JSON (the portrait), a page, or a PDF; in the reader's language, or that of ``lang``."""
     with parts.store.reading() as uow:
         merchant = find_merchant(uow, identity.actor, uscc)
         visible_run(uow, run_id, identity.actor)
     if parts.seal is None:
         raise Unavailable("this process has no key to sign reports with")
-    sealed = parts.seal(report(_assessor(parts), run_id, merchant.uscc))
-    name = f"{run_id}-{merchant.uscc}-{lang}.{form}"
-    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    language, site = _reads(request, identity, parts), parts.settings.public_url
+    sealed = parts.seal(report(_assessor(parts), run_id, merchant.uscc, revision=revision, site=site))
+    headers = {
+        "Content-Disposition": f'inline; filename="{run_id}-{merchant.uscc}-{language}.{form}"',
+        "Content-Language": parts.languages[language].tag,
+        "Vary": "Cookie, Accept-Language",
+    }
     if form == "html":
-        return Response(report_page(sealed, lang), media_type="text/html", headers={**headers, "Content-Security-Policy": CSP})
-    if form == "pdf":
-        return Response(report_pdf(sealed, lang), media_type="application/pdf", headers=headers)
-    return Response(canonical(sealed), media_type="application/json", headers=headers)
+        headers["Content-Security-Policy"] = CSP
+    return Response(report_file(sealed, form, language), media_type=MEDIA[form], headers=headers)
 
 
 @router.post("/assessments/{run_id}/publish")

@@ -13,14 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from casework.assessment_facts import FactImport
 from casework.report import report
-from casework.report_pdf import report_pdf
 from casework.report_seal import extract, public_bytes, seal, verify
 from cli.demo_market import market
 from cli.demo_street import street
 from domain.errors import BadInput
 from store.assessments import Run
 from tests.unit.casework.assessing import CLERK, MONTH, TOLD_AT, Place, configuration, place
-from web.report_page import report_page
+from web.report_page import report_file, report_page, words_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -88,8 +87,7 @@ def test_a_report_explains_every_lost_point(zhenhai: tuple[Place, Run]) -> None:
     assert [each["month"] for each in told["trend"]] == [MONTH]
 
 
-def draw(sealed, kind: str) -> bytes:
-    return report_pdf(sealed) if kind == "pdf" else report_page(sealed)
+draw = report_file
 
 
 @pytest.mark.parametrize("kind", ["json", "html", "pdf"])
@@ -121,8 +119,8 @@ def test_a_file_without_a_report_is_refused() -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_pdf_is_the_same_bytes_each_time_and_shows_something(zhenhai: tuple[Place, Run], language: str) -> None:
     sealed = seal(yellow(zhenhai), KEY)
-    data = report_pdf(sealed, language)
-    assert report_pdf(sealed, language) == data
+    data = report_file(sealed, "pdf", language)
+    assert report_file(sealed, "pdf", language) == data
     document = pypdfium2.PdfDocument(data)
     text = document[0].get_textpage().get_text_range()
     assert sealed["content"]["merchant"]["name"] in text
