@@ -27,6 +27,7 @@ PATIENCE_S = 5.0
 _OPEN = "state NOT IN ('closed', 'dismissed')"
 _WAITING = "state IN ('notified', 'acknowledged', 'rectifying') AND rectify_by IS NOT NULL AND NOT rectify_overdue"
 _CLOSING = f"level = 'red' AND {_OPEN} AND state <> 'controlled' AND NOT closure_overdue"
+_ANSWERABLE = "NOT (review_escalated AND review_expires_at IS NULL)"
 _CONTROLLED = "state = 'controlled' AND controlled_until IS NOT NULL AND reminded_percent < 100"
 
 
@@ -65,7 +66,7 @@ COUNTED: Mapping[Lapse, tuple[str, str]] = {
     Lapse.REVIEW_OVERDUE: ("findings", "review_due_at <= :late AND state = 'review'"),
     Lapse.REVIEW_MISSING: (
         "findings",
-        "state = 'review' AND review_due_at IS NULL AND review_by IS NOT NULL AND NOT (review_escalated AND review_expires_at IS NULL)",
+        f"state = 'review' AND review_due_at IS NULL AND review_by IS NOT NULL AND {_ANSWERABLE}",
     ),
     Lapse.EXPIRY_UNJUDGED: ("batches", "judge_at <= :late"),
     Lapse.NOTICE_UNTOUCHED: ("outbox", "state = 'pending' AND lane = 'notify' AND next_attempt_at <= :notice"),

@@ -23,6 +23,7 @@ from web.access import Access, BodyLimit, SignedInFirst
 from web.language import load_languages
 from web.limits import Attempts, Buckets
 from web.live import LiveStream
+from web.openapi import describe
 from web.parts import Clock, Intake, Parts, Seal
 from web.problems import NotSignedIn, problem_of, problem_response
 from web.recent import Recent
@@ -105,6 +106,7 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     app.mount("/static", static_files())
+    describe(app)
     for kind in (KitchenError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
     app.add_middleware(SignedInFirst, refuse=_answer_error)
