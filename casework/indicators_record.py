@@ -27,6 +27,7 @@ Span = tuple[datetime, datetime]
 MOST_EVIDENCE = 50
 """Most references kept with one value; the number of all is kept beside them."""
 _FINEST = Decimal("0.000001")
+MAINTENANCE_AHEAD = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ class Record:
     @cached_property
     def excused(self) -> list[Span]:
         """Spans in which nothing is held against the merchant: outages, announced maintenance and closures (F.11, F.12)."""
-        return merged((item.began_at, item.ended_at) for item in self.interruptions if _counts(item))
+        return merged((item.began_at, item.ended_at) for item in self.interruptions if counts(item))
 
     @cached_property
     def open_spans(self) -> list[Span]:
@@ -209,10 +210,10 @@ class Record:
             day = following
 
 
-def _counts(item: Interruption) -> bool:
-    """Maintenance counts if told a day ahead, a closure if told before it began; an outage is a fact (F.11)."""
+def counts(item: Interruption) -> bool:
+    """Whether it takes time out: maintenance if told a day ahead, a closure if told before it began, an outage always (F.11)."""
     if item.kind is InterruptionKind.MAINTENANCE:
-        return item.announced_at <= item.began_at - timedelta(hours=24)
+        return item.announced_at <= item.began_at - MAINTENANCE_AHEAD
     return item.kind is not InterruptionKind.CLOSURE or item.announced_at <= item.began_at
 
 
