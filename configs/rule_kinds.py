@@ -150,10 +150,11 @@ class EventsEntry(Strict):
 
     points: Annotated[dict[FactKey, Quantity], Field(min_length=1)]
     most_per_day: Annotated[int, Field(ge=1)]
+    classes: tuple[FactKey, ...] = ()
 
     def value(self) -> Rule:
         """The domain value."""
-        return Events(points=MappingProxyType(dict(self.points)), most_per_day=self.most_per_day)
+        return Events(points=MappingProxyType(dict(self.points)), most_per_day=self.most_per_day, classes=self.classes)
 
 
 class ChecksEntry(Strict):

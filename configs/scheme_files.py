@@ -51,6 +51,7 @@ class DeductionEntry(Strict):
     repeats: bool = True
     clocked: bool = True
     daily_limit: Annotated[int, Field(ge=1)] | None = None
+    once_per_subject: bool = False
     specificity: int = 0
     degree: DegreeEntry | None = None
 
@@ -71,6 +72,7 @@ class DeductionEntry(Strict):
             repeats=self.repeats,
             clocked=self.clocked,
             daily_limit=self.daily_limit,
+            once_per_subject=self.once_per_subject,
             specificity=self.specificity,
             degree=None if self.degree is None else self.degree.value(),
         )

@@ -60,6 +60,8 @@ class DeductionRule:
         repeats: whether the n-th occurrence in a month costs more (``Scheme.repeat``).
         clocked: whether a merchant's limit runs, so that lateness adds points and being on time is needed for the waiver.
         daily_limit: most occurrences counted per camera and day (F.2).
+        once_per_subject: a lot, person or complaint is charged once a month (F.1); for facts without an incident, which a live
+            warning always has.
         specificity: which of two codes of one incident with the same base is charged: the higher (C.4).
         degree: the fact that tells which of the ``variants`` it is, in a rating from facts.
     """
@@ -77,6 +79,7 @@ class DeductionRule:
     repeats: bool = True
     clocked: bool = True
     daily_limit: int | None = None
+    once_per_subject: bool = False
     specificity: int = 0
     degree: Degree | None = None
 

@@ -35,24 +35,27 @@ class Case:
 
     Attributes:
         entries: by where the violation was told.
-        incidents: by their id the siblings that cost something; one without an id is an incident of its own.
+        facts: by where the violation was told, which fact it is about; one without has nothing to share.
+        incidents: by their fact the siblings that cost something.
     """
 
     scheme: Scheme
     violations: tuple[Violation, ...]
     entries: Mapping[str, Deduction]
+    facts: Mapping[str, str]
     incidents: Mapping[str, tuple[Violation, ...]]
 
 
 def case_of(violations: Sequence[Violation], scheme: Scheme) -> Case:
     """Violations made ready to be charged; what is told twice in every respect counts once."""
     distinct = _distinct(sorted(violations, key=Violation.order))
+    facts = {violation.where: _fact(violation, scheme) for violation in distinct if not violation.harmless}
     incidents: dict[str, list[Violation]] = defaultdict(list)
     for violation in distinct:
-        if violation.incident_id and not violation.harmless:
-            incidents[violation.incident_id].append(violation)
+        if facts.get(violation.where):
+            incidents[facts[violation.where]].append(violation)
     entries = {violation.where: _entry(violation, scheme) for violation in distinct}
-    return Case(scheme, tuple(distinct), entries, {id_: tuple(siblings) for id_, siblings in incidents.items()})
+    return Case(scheme, tuple(distinct), entries, facts, {id_: tuple(siblings) for id_, siblings in incidents.items()})
 
 
 def charge(case: Case, chosen: Mapping[str, Violation] | None = None) -> tuple[Charge, ...]:
@@ -67,9 +70,10 @@ def charge(case: Case, chosen: Mapping[str, Violation] | None = None) -> tuple[C
         entry, winner = case.entries[violation.where], winners.get(violation.where)
         if winner is None and not violation.harmless:
             rule = scheme.rules[violation.code]
-            set_off = past.by_incident[violation.incident_id] if violation.incident_id in case.incidents else ()
+            fact = case.facts[violation.where]
+            set_off = past.by_fact[fact] if fact in case.incidents else ()
             entry = counted(entry, rule, scheme, past.before(entry, rule, scheme), set_off=set_off)
-            past.add(entry, rule)
+            past.add(entry, rule, fact)
         found.append(Charge(violation=violation, entry=entry, lost_to=winner.code if winner is not None else ""))
     return tuple(found)
 
@@ -83,7 +87,7 @@ class _Past:
     spent: dict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     spent_by_group: dict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     of_day: dict[Any, list[Decimal]] = field(default_factory=lambda: defaultdict(list))
-    by_incident: dict[str, list[Deduction]] = field(default_factory=lambda: defaultdict(list))
+    by_fact: dict[str, list[Deduction]] = field(default_factory=lambda: defaultdict(list))
 
     def before(self, entry: Deduction, rule: DeductionRule, scheme: Scheme) -> Before:
         """What an entry's points depend on; entries come in the order they happened."""
@@ -96,7 +100,7 @@ class _Past:
             spent_by_group=self.spent_by_group[rule.group or "", entry.month],
         )
 
-    def add(self, entry: Deduction, rule: DeductionRule) -> None:
+    def add(self, entry: Deduction, rule: DeductionRule, fact: str) -> None:
         """Remember an entry; of a day only the gravest are needed."""
         self.numbers[rule.code, entry.month] += 1
         self.latest[rule.code] = entry.proposed_at
@@ -108,8 +112,21 @@ class _Past:
             of_day.append(full_points(entry, rule))
             of_day.sort(reverse=True)
             del of_day[rule.daily_limit :]
-        if entry.incident_id:
-            self.by_incident[entry.incident_id].append(entry)
+        if fact:
+            self.by_fact[fact].append(entry)
+
+
+def _fact(violation: Violation, scheme: Scheme) -> str:
+    """What two violations share if they are one fact: the incident, or the lot, person or complaint of a code in a month.
+
+    F.1: "unique key (scheme, uscc, rule_code, subject_key, period)". For a camera the key has the warning in it, and a place or
+    a checklist item may be met again, so that only codes that say so are charged once per subject.
+    """
+    if violation.incident_id:
+        return violation.incident_id
+    if not scheme.rules[violation.code].once_per_subject or not violation.subject:
+        return ""
+    return "\0".join((violation.code, violation.subject, month_of(violation.at)))
 
 
 def _distinct(violations: Sequence[Violation]) -> list[Violation]:

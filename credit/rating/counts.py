@@ -5,6 +5,7 @@ Events are counted at most so often per class, camera and day (F.2), the gravest
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -155,10 +156,12 @@ class Events:
     Attributes:
         points: of one event, by severity.
         most_per_day: how many are counted per class, camera and day.
+        classes: the only ones there are; a misspelt class would be counted apart from its own. Empty: any.
     """
 
     points: Mapping[str, Decimal]
     most_per_day: int
+    classes: tuple[str, ...] = ()
 
     def findings(self, most: Decimal | None) -> Findings:
         """Severities that cost nothing, a limit below 1."""
@@ -169,6 +172,9 @@ class Events:
                 yield f"points.{severity}", "an event must cost something"
         if self.most_per_day < 1:
             yield "most_per_day", "at least one event a day must count"
+        for name, times in Counter(self.classes).items():
+            if times > 1:
+                yield "classes", f"{name} stands there twice"
 
     def judge(self, most: Decimal | None) -> Judge:
         """The function that gives points."""
@@ -195,7 +201,7 @@ class Events:
         for at, event in enumerate(day):
             place = f"{where}[{at}]"
             found = mapping_of(event, place, _EVENT_KEYS, ("count",))
-            group = (_word(found, "camera", place), _word(found, "class", place))
+            group = (_word(found, "camera", place), self._class(found, place))
             points = self.points.get(_word(found, "severity", place))
             if points is None:
                 raise bad_fact(
@@ -211,12 +217,18 @@ class Events:
                 lost, told, counted, room = lost + points * within, told + count, counted + within, room - within
         return lost, told, counted
 
+    def _class(self, event: Mapping[str, Any], place: str) -> str:
+        name = _word(event, "class", place)
+        if self.classes and name not in self.classes:
+            raise bad_fact(f"{place}.class", f"{shown(name)} is no class", f"one of {', '.join(self.classes)}")
+        return name
+
     def schema(self, language: str) -> dict[str, Any]:
         """Days with events."""
         word = {"type": "string", "minLength": 1}
         forms: dict[str, dict[str, Any]] = {
             "camera": word,
-            "class": word,
+            "class": {"enum": list(self.classes)} if self.classes else word,
             "severity": {"enum": list(self.points)},
             "count": COUNT.schema(),
         }

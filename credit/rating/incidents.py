@@ -50,7 +50,7 @@ def worst_choice(case: Case, place_of: Worse, *, worst: int) -> tuple[int, Mappi
 
 def _apart(case: Case) -> Case:
     """Every violation an incident of its own: it costs at least as much as any choice."""
-    return Case(case.scheme, case.violations, case.entries, {})
+    return Case(case.scheme, case.violations, case.entries, case.facts, {})
 
 
 Found = tuple[int, Mapping[str, Violation]]

@@ -312,6 +312,35 @@ def test_the_same_violation_told_twice_counts_once():
     assert points(told, told | {"subject": "L2"}) == [Decimal(15), Decimal("22.5")]
 
 
+@pytest.mark.parametrize(
+    ("code", "subject", "changes", "expected", "why"),
+    [
+        ("XV04", "L1", {}, ["15", "0"], "F.1: a lot is charged once a month with a code, however often it was found"),
+        ("XV04", "L1", {"subject": "L2"}, ["15", "22.5"], "another lot is the second occurrence"),
+        ("XV04", "L1", {"incident_id": "i"}, ["15", "22.5"], "told to be an incident of its own"),
+        ("XV04", None, {}, ["15", "22.5"], "nobody says what it was about"),
+        ("XV05", "person-1", {}, ["5", "0"], "a person"),
+        ("XV17", "complaint-1", {}, ["3", "0"], "a complaint"),
+        ("XV13", "scene-1", {}, ["1", "1.5"], "per day: the place is met again"),
+        ("XV15", "fridge-1", {}, ["0", "3"], "per episode; the first is waived"),
+        ("XV16", "item-3", {"severity": "major"}, ["5", "5"], "the item of another week is another task item"),
+        ("CV05", "cam-1/k", {}, ["3", "3"], "for a camera the key has the warning in it"),
+    ],
+)
+def test_a_lot_person_or_complaint_is_charged_once_a_month(code, subject, changes, expected, why):
+    more = {"severity": "major"} if code == "XV16" else {}
+    facts = [a_violation(code, subject=subject, **more), a_violation(code, days(7), **{"subject": subject, **changes})]
+    told = [line.points for line in rated(*facts).lines]
+    assert told == [Decimal(number) for number in expected], why
+    assert rated(*facts[::-1]) == rated(*facts)
+
+
+def test_a_lot_charged_in_the_history_of_the_month_is_not_charged_again_and_a_month_later_it_is():
+    again = a_violation("XV04", days(2), subject="L1")
+    assert points(again, history=[a_violation("XV04", subject="L1")]) == [0]
+    assert points(again, history=[a_violation("XV04", days(-20), subject="L1")]) == [15]
+
+
 def test_months_are_shanghais():
     # 30 November 16:30 UTC is 1 December in Shanghai: another month, so the first of its code.
     late = a_violation("XV04", datetime.fromisoformat("2026-11-30T16:30:00+00:00"))
@@ -449,7 +478,8 @@ VIOLATIONS = st.lists(
 
 
 def as_fact(told: tuple[str, int, bool | None, str | None, str]) -> dict[str, Any]:
-    code, hour, on_time, incident, subject = told
+    code, hour, on_time, incident, place = told
+    subject = place if code.startswith("CV") else f"L{hour}"  # a lot or person is charged once a month
     return a_violation(code, NOON + timedelta(hours=hour), on_time=on_time, incident_id=incident, subject=subject, days_lapsed=3)
 
 

@@ -174,7 +174,7 @@ def test_numbers_and_texts_of_digits_are_the_same() -> None:
 # What is worse than what: for each kind of rule, raw values from the best to the worst.
 LADDERS: dict[str, list[Any]] = {
     "P14": [dict(zip(("low_fine", "ordinary", "heavy"), n, strict=True)) for n in ((0, 0, 0), (1, 0, 0), (1, 1, 0), (1, 1, 1))],
-    "I06": [{"days": [[{"camera": "c", "class": "k", "severity": "serious", "count": n}]] * 2} for n in (0, 1, 2, 3, 4)],
+    "I06": [{"days": [[{"camera": "c", "class": "rodent", "severity": "serious", "count": n}]] * 2} for n in (0, 1, 2, 3, 4)],
     "I12": [{"valid": n, "staff": 5} for n in (5, 4, 2, 0)],
     "I20": [{"mean": mean, "n": 12} for mean in ("5", "4.4", "3", "1")],
 }  # fmt: skip

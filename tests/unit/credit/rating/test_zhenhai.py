@@ -9,7 +9,7 @@ import pytest
 
 from credit.rating.plan import Leaf, Node
 from domain.errors import BadInput
-from tests.unit.credit.rating.merchants import BEST, indicators, levels, points, rated, scheme
+from tests.unit.credit.rating.merchants import BEST, engine, indicators, levels, points, rated, scheme
 
 D = Decimal
 
@@ -97,6 +97,15 @@ POINTS = [
 @pytest.mark.parametrize(("id", "raw", "expected", "why"), POINTS)
 def test_an_indicator_gives_the_points_of_the_catalogue(id: str, raw: Any, expected: str, why: str) -> None:
     assert points(rated("zhenhai", indicators(**{id: raw})), id) == D(expected), why
+
+
+def test_a_class_of_findings_is_one_of_the_vocabulary() -> None:
+    facts = {"days": [[], [{"camera": "c1", "class": "no_mask", "severity": "general"}, {"camera": "c1", "class": "nomask",
+             "severity": "general"}]]}  # fmt: skip
+    with pytest.raises(BadInput, match=r"no class at indicators.I06.days\[1\]\[1\].class; one of no_hat, no_mask"):
+        rated("zhenhai", indicators(I06=facts))
+    listed = engine("zhenhai").facts_schema()["properties"]["indicators"]["properties"]["I06"]
+    assert len(listed["properties"]["days"]["items"]["items"]["properties"]["class"]["enum"]) == 16
 
 
 def test_a_faultless_merchant_has_the_maximum_everywhere_and_is_green() -> None:
