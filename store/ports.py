@@ -21,6 +21,7 @@ from domain.parties import Device, Merchant, Role, User
 from domain.records import Batch, LotChange, Weighing
 from domain.warnings import AuditEntry, Evidence, Warning
 from store.assessments import Assessments
+from store.operations import Operations
 from store.records import ShopRecords
 from store.registers import Registers
 
@@ -401,6 +402,7 @@ class UnitOfWork(Protocol):
     dead_letters: DeadLetters
     registers: Registers
     records: ShopRecords
+    operations: Operations
     assessments: Assessments
 
     def commit(self) -> None: ...

@@ -32,6 +32,7 @@ from store.facts import (
 from store.findings import ADD_FINDINGS, SqlFindings
 from store.gathering import Pen
 from store.ledger import SqlDeductions
+from store.operations import Operations, SqlOperations
 from store.outbox import ADD_DELIVERIES, SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
 from store.parties import SqlDevices, SqlMerchants, SqlUsers
 from store.record_rows import SqlShopRecords
@@ -87,6 +88,7 @@ class SqlUnitOfWork:
         self.dead_letters: ports.DeadLetters = SqlDeadLetters(pen)
         self.registers: Registers = SqlRegisters(pen, locking=writing)
         self.records: ShopRecords = SqlShopRecords(pen, locking=writing)
+        self.operations: Operations = SqlOperations(pen, locking=writing)
         self.assessments: Assessments = SqlAssessments(pen, locking=writing)
 
     def commit(self) -> None:
