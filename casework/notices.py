@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import structlog
 
 from alerts.channels.message import Channel, FailureReason, Message, PushKeys, Rejected, Target
-from alerts.routing import WEBPUSH, Route
+from alerts.routing import WEBHOOK, WEBPUSH, Route
 from casework import metrics
+from casework.consequences.pushes import SYSTEM_OF, recipient_of
 from casework.desk import Desk
 from domain.errors import Unavailable
 from domain.events import Delivery
@@ -42,6 +43,9 @@ class Confirms(Protocol):
 
     def delivered(self, warning_id: str, now: datetime, *, how: str = "delivered") -> Any:
         """A merchant was told."""
+
+    def department_told(self, push_id: str, now: datetime) -> None:
+        """A department's own system accepted a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,18 @@ class Notices:
         for route in self._office.desk.routes:
             if route.name == delivery.recipient:
                 return self._route_target(route)
+        terms = self._office.desk.terms
+        for department in terms.departments if terms is not None else ():
+            if department.has_system and recipient_of(department) == delivery.recipient:
+                return self._route_target(
+                    Route(
+                        name=delivery.recipient,
+                        channel=WEBHOOK,
+                        url=department.url,
+                        url_env=department.url_env,
+                        secret_env=department.secret_env,
+                    )
+                )
         raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=f"no route {delivery.recipient}")
 
     def _route_target(self, route: Route) -> Target:
@@ -169,6 +185,8 @@ class Notices:
         if delivery.to_merchant and delivery.warning_id is not None:
             outcome = self._office.delivered(delivery.warning_id, now, how=delivery.target)
             metrics.count(outcome.events)
+        elif delivery.recipient.startswith(SYSTEM_OF):
+            self._office.department_told(delivery.payload["data"]["push"], now)
 
     def _rejected(self, delivery: Delivery, rejected: Rejected) -> Ending:
         metrics.NOTIFICATIONS.labels(delivery.target, rejected.reason.value).inc()

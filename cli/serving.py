@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import orjson
 
@@ -31,6 +32,7 @@ async def serve(parts: Wiring, *, host: str, port: int, stop: asyncio.Event) -> 
         intake=_intake(parts),
         assessor=parts.assessor,
         seal=parts.seal,
+        department_secret=_department_secrets(parts).get,
     )
     await serve_app(app, host, port, stop=stop)
 
@@ -46,6 +48,12 @@ def web_settings(parts: Wiring) -> WebSettings:
         push_hosts=site.push_hosts,
         device_rate=site.events_per_second,
     )
+
+
+def _department_secrets(parts: Wiring) -> dict[str, str]:
+    """What the liaison departments' own systems sign with."""
+    found = {one.id: os.environ.get(one.secret_env, "") for one in parts.configuration.departments if one.secret_env}
+    return {name: secret for name, secret in found.items() if secret}
 
 
 def _intake(parts: Wiring) -> Intake:

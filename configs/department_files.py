@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from configs.consequence_files import LongWords
 from configs.quantities import WordsEntry
+from configs.scheme_files import Variable
 from configs.words import Code, Strict, Word
 from credit.departments import Department
 from credit.documents import Document, DocumentClause, Gravity, Rulebook
@@ -19,13 +20,24 @@ Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,20}$")]
 
 
 class DepartmentEntry(Strict):
-    """One department."""
+    """One department; with ``url`` or ``url_env`` its own system is told, signed with the secret in ``secret_env``."""
 
     id: Word
     name: WordsEntry
     duty: LongWords
     submits: tuple[Word, ...] = ()
     within_working_days: Annotated[int, Field(ge=1, le=60)] = 7
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    url_env: Variable | None = None
+    secret_env: Variable | None = None
+
+    @model_validator(mode="after")
+    def _signs_what_it_sends(self) -> Self:
+        if self.url and self.url_env:
+            raise ValueError("a department has either url or url_env")
+        if bool(self.url or self.url_env) != bool(self.secret_env):
+            raise ValueError("url and secret_env come together: what a department is told is signed")
+        return self
 
     def value(self) -> Department:
         """The domain value."""
@@ -35,6 +47,9 @@ class DepartmentEntry(Strict):
             duty=_words(self.duty),
             submits=self.submits,
             within_working_days=self.within_working_days,
+            url=self.url,
+            url_env=self.url_env or "",
+            secret_env=self.secret_env or "",
         )
 
 

@@ -19,6 +19,9 @@ class Department:
         duty: what it does when it is told of a listing.
         submits: types of credit records it must submit.
         within_working_days: how soon after its decision.
+        url: address of its own system, which is then told by a signed webhook; ``url_env`` names the environment variable that
+            holds it instead. Neither = it reads its account here.
+        secret_env: environment variable with the secret that signs what is sent, and what it answers.
     """
 
     id: str
@@ -26,3 +29,11 @@ class Department:
     duty: Mapping[str, str]
     submits: tuple[str, ...] = ()
     within_working_days: int = 7
+    url: str = ""
+    url_env: str = ""
+    secret_env: str = ""
+
+    @property
+    def has_system(self) -> bool:
+        """Whether it is told by a webhook."""
+        return bool(self.url or self.url_env)

@@ -50,6 +50,8 @@ class Clue(StrEnum):
     PENALTY = "penalty"
     COURT = "court"
     ACCIDENT = "accident"
+    ADDRESS = "address"
+    DISCLOSURE = "disclosure"
 
 
 class ListingState(StrEnum):

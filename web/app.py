@@ -24,7 +24,7 @@ from web.language import load_languages
 from web.limits import Attempts, Buckets
 from web.live import LiveStream
 from web.openapi import describe
-from web.parts import Clock, Intake, Parts, Seal
+from web.parts import Clock, DepartmentSecret, Intake, Parts, Seal, no_department_secret
 from web.problems import NotSignedIn, problem_of, problem_response
 from web.recent import Recent
 from web.rendering import page_for
@@ -55,6 +55,7 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
     intake: Intake | None = None,
     assessor: Assessor | None = None,
     seal: Seal | None = None,
+    department_secret: DepartmentSecret = no_department_secret,
 ) -> FastAPI:
     """Put the application together.
 
@@ -68,6 +69,7 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
         intake: where posted observations go; without it ``POST /api/v1/observations`` answers 503.
         assessor: the monthly assessment; without it its routes answer 503 and its pages 404.
         seal: signs reports.
+        department_secret: the secret of a liaison department's own system, by the department's id.
     """
 
     @asynccontextmanager
@@ -102,6 +104,7 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
         recent=Recent(),
         assessor=assessor,
         seal=seal,
+        department_secret=department_secret,
     )
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)

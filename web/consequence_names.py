@@ -17,7 +17,8 @@ class Field:
     """One field of a command's form.
 
     Attributes:
-        kind: ``text``, ``note``, ``number``, ``day``, ``moment``, ``yes``, ``choice`` or ``choices``.
+        kind: ``text``, ``note``, ``number``, ``decimal``, ``day`` (an instant: its end), ``date`` (a day), ``moment``, ``month``,
+            ``yes``, ``choice``, ``choices`` or ``merchant``.
         choices: word → name.
     """
 
@@ -67,7 +68,31 @@ ROLLS = MappingProxyType(
 ORIGINS = MappingProxyType(
     {"drawn": _("随机抽取"), "triggered": _("触发检查"), "recheck": _("复查"), "weekly": _("每周现场评价")}
 )
-CLUES = MappingProxyType({"penalty": _("行政处罚"), "court": _("法院推送"), "accident": _("食品安全事故")})
+CLUES = MappingProxyType(
+    {
+        "penalty": _("行政处罚"),
+        "court": _("法院推送"),
+        "accident": _("食品安全事故"),
+        "address": _("登记住所无法联系"),
+        "disclosure": _("信息公示未及时改正"),
+    }
+)
+GUIDED = MappingProxyType({"address": _("登记住所"), "instant": _("即时信息公示"), "annual": _("年度报告公示")})
+CORRECTED = MappingProxyType({"": _("未改正"), "on_the_spot": _("当场改正"), "later": _("之后改正")})
+LENIENT = MappingProxyType({"no_problem": _("轻微问题，当场改正"), "ordered_to_correct": _("轻微问题，之后改正")})
+GRAVITIES = MappingProxyType({"minor": _("轻微项"), "general": _("一般项"), "major": _("严重项")})
+SHIFTS = {"0": _("不调整"), "1": _("调高一级"), "2": _("调高两级"), "-1": _("调低一级")}
+FORMS = MappingProxyType(
+    {
+        "": _("全部业态"),
+        "catering": _("餐饮服务"),
+        "retail": _("食品销售"),
+        "canteen": _("单位食堂"),
+        "workshop": _("小作坊"),
+        "producer": _("食品生产"),
+        "stall": _("市场摊位"),
+    }
+)
 KINDS = MappingProxyType(
     {
         "licence": _("许可证"),
@@ -98,6 +123,9 @@ TITLES = MappingProxyType(
         "penalties": _("行政处罚"),
         "repairs": _("信用修复"),
         "commitments": _("食品安全信用承诺书"),
+        "conflicts": _("回避"),
+        "superior-checks": _("上级部门检查"),
+        "risk-grades": _("国家风险等级"),
     }
 )
 
@@ -138,7 +166,18 @@ STATES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "expired": _("已到期"),
             "unpushed": _("已移出并推送"),
         },
-        "pushes": {"sent": _("待确认"), "acknowledged": _("已确认")},
+        "conflicts": {"declared": _("应当回避"), "lifted": _("已解除")},
+        "superior-checks": {"recorded": _("三个月内不重复检查"), "withdrawn": _("已撤销")},
+        "risk-grades": {"agreed": _("与信用等级相符"), "review": _("待复核"), "reviewed": _("已复核")},
+        "guidances": {"asked": _("待改正"), "corrected": _("已及时改正"), "lapsed": _("未及时改正，已转线索")},
+        "trainings": {"planned": _("已安排"), "held": _("已举办"), "cancelled": _("已取消")},
+        "attendances": {
+            "invited": _("已通知参加"),
+            "attended": _("已参加"),
+            "absent": _("缺席"),
+            "excused": _("已请假"),
+        },
+        "pushes": {"waiting": _("待部门系统接收"), "sent": _("待确认"), "acknowledged": _("已确认")},
         "penalties": {
             "filed": _("已立案"),
             "decided": _("已决定，待送达"),
@@ -214,6 +253,12 @@ COMMANDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "remove": _("准予移出"),
         },
         "pushes": {"acknowledge": _("确认收到")},
+        "conflicts": {"lift": _("解除回避")},
+        "superior-checks": {"withdraw": _("撤销记录")},
+        "risk-grades": {"settle": _("复核结论")},
+        "guidances": {"correct": _("确认已改正")},
+        "trainings": {"hold": _("确认已举办"), "cancel": _("取消培训")},
+        "attendances": {"attend": _("参加"), "miss": _("缺席"), "excuse": _("请假")},
         "penalties": {"decide": _("作出决定"), "serve": _("双书同达"), "drop": _("撤案")},
         "repairs": {
             "apply": _("申请修复"),
@@ -257,6 +302,11 @@ _REASONED: Mapping[str, frozenset[str]] = MappingProxyType(
         "repairs": frozenset({"request_supplement", "reject", "revoke"}),
         "commitments": frozenset({"record_breach", "find_false", "revoke"}),
         "measures": frozenset({"notify", "decide", "refuse", "withdraw", "be_heard"}),
+        "conflicts": frozenset({"lift"}),
+        "superior-checks": frozenset({"withdraw"}),
+        "risk-grades": frozenset({"settle"}),
+        "trainings": frozenset({"cancel"}),
+        "attendances": frozenset({"excuse"}),
     }
 )
 _CLASSES = MappingProxyType(
@@ -305,8 +355,86 @@ _FIELDS: Mapping[tuple[str, str], tuple[Field, ...]] = MappingProxyType(
         ("commitments", "sign"): (Field("signer", _("签署人姓名")),),
         ("commitments", "record_breach"): (Field("deduction_id", _("扣分记录编号")),),
         ("commitments", "find_false"): (EVIDENCE,),
+        ("guidances", "correct"): (Field("corrected_on", _("改正日期"), "date", required=False),),
     }
 )
+
+MERCHANT = Field("merchant", _("商户（名称或统一社会信用代码）"), "merchant")
+BEGUN: Mapping[str, tuple[str, tuple[Field, ...]]] = MappingProxyType(
+    {
+        "tasks": (_("安排检查"), (MERCHANT, Field("due_by", _("完成期限"), "day"), REASON)),
+        "listings": (
+            _("登记名单线索"),
+            (
+                MERCHANT,
+                Field("list", _("名单"), "choice", LISTS),
+                Field("clue", _("线索"), "choice", CLUES),
+                Field("violation_listed", _("属于名单所列违法情形"), "yes"),
+                Field("heavier_penalty", _("受到较重行政处罚"), "yes"),
+                REASON,
+            ),
+        ),
+        "penalties": (_("立案"), (MERCHANT, Field("doc_no", _("文书号")), REASON)),
+        "guidances": (
+            _("提醒改正"),
+            (
+                MERCHANT,
+                Field("kind", _("事项"), "choice", GUIDED),
+                Field("subject", _("具体内容"), required=False),
+                Field("reachable_by_phone", _("登记电话可以联系（登记住所无法联系时）"), "yes"),
+                REASON,
+            ),
+        ),
+        "reminders": (
+            _("登记到期事项"),
+            (
+                MERCHANT,
+                Field("kind", _("事项"), "choice", KINDS),
+                Field("subject", _("编号或名称"), required=False),
+                Field("last_on", _("最后有效日"), "date"),
+            ),
+        ),
+        "trainings": (
+            _("安排培训"),
+            (
+                Field("title", _("培训主题")),
+                Field("begins_at", _("开始时间"), "moment"),
+                Field("place", _("地点"), required=False),
+                Field("region", _("区域代码（六位数字）")),
+                Field("form", _("业态"), "choice", FORMS, required=False),
+            ),
+        ),
+        "conflicts": (_("申报回避"), (MERCHANT, Field("officer", _("回避人员"), "choice", required=False), REASON)),
+        "superior-checks": (
+            _("登记上级检查"),
+            (
+                MERCHANT,
+                Field("authority", _("检查部门")),
+                Field("on", _("检查日期"), "date"),
+                Field("items", _("已检查项目"), "choices"),
+            ),
+        ),
+        "risk-grades": (
+            _("登记风险分值"),
+            (
+                MERCHANT,
+                Field("static", _("静态风险分值（0—40）"), "decimal"),
+                Field("dynamic", _("动态风险分值（0—60）"), "decimal"),
+                Field("shift", _("等级调整"), "choice", MappingProxyType(SHIFTS)),
+            ),
+        ),
+        "quotas": (
+            _("设置消费券名额"),
+            (
+                Field("region", _("区域代码（六位数字）")),
+                Field("kind", _("券种"), "choice", VOUCHERS),
+                Field("month", _("月份"), "month"),
+                Field("size", _("名额"), "number"),
+            ),
+        ),
+    }
+)
+"""What an official may begin on a page: kind of case → what the form is called, and what it asks for."""
 
 
 def fields_of(kind: str, command: str) -> tuple[Field, ...]:

@@ -25,6 +25,12 @@ from web.settings import WebSettings
 Clock: TypeAlias = Callable[[], datetime]
 Seal: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Signs the content of a report."""
+DepartmentSecret: TypeAlias = Callable[[str], str | None]
+
+
+def no_department_secret(_department: str) -> str | None:
+    """No department has a system of its own."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,7 @@ class Parts:
     Attributes:
         assessor: the monthly assessment; without it its pages are not there.
         seal: signs the content of a report.
+        department_secret: what a liaison department's own system signs with; None where it has none.
     """
 
     office: Office
@@ -71,6 +78,7 @@ class Parts:
     recent: Recent
     assessor: Assessor | None = None
     seal: Seal | None = None
+    department_secret: DepartmentSecret = no_department_secret
 
 
 def parts_of(request: Request) -> Parts:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from casework import metrics
-from casework.consequences import catalogue, documents, weekly
+from casework.consequences import catalogue, documents, weekly, windows
 from casework.consequences.filing import Filed, seen_by
 from casework.consequences.machine import Machine, Order, carry_out, find
 from casework.consequences.terms import Terms
@@ -73,6 +73,7 @@ class Bureau:
     def __init__(self, store: Store, desk: Desk) -> None:
         self._store, self._desk = store, desk
         self._week = ""
+        self._announced: set[str] = set()
 
     @property
     def terms(self) -> Terms:
@@ -134,8 +135,21 @@ class Bureau:
         self._begin_week(now)
         with self._store.reading() as uow:
             dues = set(uow.registers.dues(now))
+            opened = [run for run in uow.assessments.undone() if run.id not in self._announced and windows.is_open(run, now)]
         done = failed = 0
         more = False
+        for run in shelf.choose(lambda _: opened, windows.name_of, now, limit=len(opened)):
+            try:
+                windows.announce(self.do, run, now)
+            except Unavailable:
+                raise
+            except Exception as error:  # a month that cannot be told of holds up nothing else
+                failed += 1
+                shelf.failed(windows.name_of(run), now)
+                metrics.SWEEP_FAILURES.inc()
+                log.exception("sweep.window_failed", run=run.id, error=repr(error))
+            else:
+                self._announced.add(run.id)
         for machine in catalogue.MACHINES.values():
             if machine.cabinet.book not in dues:
                 continue

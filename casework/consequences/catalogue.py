@@ -12,13 +12,16 @@ from casework.consequences import (
     documents,
     draws,
     entitlements,
+    guidance,
     listings,
     penalties,
     proposals,
     pushes,
     records,
     repairs,
+    risk,
     rolls,
+    superior,
     tasks,
     training,
     vouchers,
@@ -28,6 +31,7 @@ from casework.consequences.machine import Machine
 
 _ALL: tuple[Machine[Any], ...] = (
     tasks.MACHINE,
+    tasks.AVOIDANCE,
     draws.MACHINE,
     rolls.MACHINE,
     listings.MACHINE,
@@ -44,5 +48,8 @@ _ALL: tuple[Machine[Any], ...] = (
     training.ATTENDANCE,
     documents.MACHINE,
     watching.MACHINE,
+    guidance.MACHINE,
+    risk.MACHINE,
+    superior.MACHINE,
 )
 MACHINES: Mapping[str, Machine[Any]] = MappingProxyType({machine.name: machine for machine in _ALL})

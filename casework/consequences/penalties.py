@@ -28,14 +28,14 @@ from casework.consequences.machine import (
 from casework.consequences.terms import Terms
 from casework.desk import Work
 from credit.lists import Clue, Listing
-from credit.repair import Service, check_service
-from credit.repair_profile import Penalty, Standing, eligibility
+from credit.repair import RepairState, Service, check_service
+from credit.repair_profile import Penalty, RepairProfile, Standing, eligibility
 from credit.transitions import CLOCK, LEADERS, OFFICERS, Lifecycle, Transition
 from domain.errors import BadInput, Code
 from domain.ids import derived_id
 from domain.parties import SYSTEM, Actor, Role
 from domain.time import local_day, midnight
-from store.registers import Book
+from store.registers import Book, Wanted
 
 
 class PenaltyState(StrEnum):
@@ -219,6 +219,27 @@ def restore(work: Work, penalty_id: str, order: Order) -> None:
     if filed is not None and filed.case.state is _S.ENDED:
         moved = LIFE.move(filed.case, _C.RESTORE, actor=order.actor, reason=order.reason, now=order.now)
         by_itself(work, MACHINE, filed, moved, order.now)
+
+
+def on_notice(work: Work, region: str | None) -> list[Filed[PenaltyCase]]:
+    """The penalties that everybody may read: served, and neither ended nor being taken off after a repair."""
+    approved = repairs.CABINET.find(work.uow, Wanted(states=(RepairState.APPROVED.value,), limit=None))
+    repaired = {one.case.penalty_id for one in approved}
+    served = CABINET.find(work.uow, Wanted(region=region, states=(_S.SERVED.value,), limit=None))
+    profile = terms_of(work).repair
+    return [
+        one
+        for one in served
+        if one.case.id not in repaired and one.case.published_on is not None and _published(one.case, profile)
+    ]
+
+
+def _published(case: PenaltyCase, profile: RepairProfile) -> bool:
+    """Whether the class of a penalty is published at all."""
+    return (
+        case.class_ in profile.classes
+        and eligibility(case.public(), profile, case.published_on or date.max).standing is not Standing.NOT_PUBLISHED
+    )
 
 
 def _visible(filed: Filed[PenaltyCase], actor: Actor) -> bool:

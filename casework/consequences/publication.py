@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from casework.consequences import draws, rolls, standing, telling
+from casework.consequences import draws, risk, rolls, standing, telling
 from casework.consequences.filing import Filed
 from casework.consequences.standing import Standing
 from casework.desk import Work
@@ -43,6 +43,7 @@ class Aftermath:
     standings: int
     proposals: int
     draws: int
+    reviews: int = 0
 
 
 def on_published(work: Work, results: Iterable[Published], now: datetime) -> Aftermath:
@@ -66,7 +67,8 @@ def on_published(work: Work, results: Iterable[Published], now: datetime) -> Aft
             telling.tell_officials(work, first, telling.DECISION_WAITS, now, link="/credit/rolls")
         proposed += len(waiting)
         planned += len(draws.plan(work, scheme, graded, now))
-    return Aftermath(standings=len(told), proposals=proposed, draws=planned)
+    reviews = risk.follow(work, [one.uscc for one in told], now)
+    return Aftermath(standings=len(told), proposals=proposed, draws=planned, reviews=reviews)
 
 
 def _stand(work: Work, results: Iterable[Published], now: datetime) -> None:

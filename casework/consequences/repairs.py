@@ -157,7 +157,12 @@ def _due(filed: Filed[Repair], terms: Terms) -> datetime | None:
 def _pass_due(work: Work, filed: Filed[Repair], now: datetime) -> None:
     case = filed.case
     if case.state is RepairState.APPROVED:
-        by_itself(work, MACHINE, filed, repair.publish(case, actor=SYSTEM, now=now), now)
+        until = repair.withdrawn_from_screens_by(case)
+        late = until is not None and now > until
+        published = repair.publish(case, actor=SYSTEM, now=now)
+        after = by_itself(work, MACHINE, filed, published, now, withdrawn_at=now, withdrawn_late=late)
+        if late:  # the sweep was away for a day: somebody must know that a name was shown for too long (F.8)
+            telling.tell_officials(work, after, telling.WITHDRAWAL_LATE, now, link="/credit/repairs")
     elif case.state in _RUNNING:
         after = retime(work, MACHINE, filed, told=True)
         telling.tell_officials(work, after, telling.REPAIR_WAITS, now, link="/credit/repairs")
@@ -200,6 +205,7 @@ class Promise:
         decided: applications that were decided.
         same_day: of those, within the promise.
         waiting_late: not decided although the promise is over.
+        withdrawn_late: approved, and the penalty was still shown more than 24 hours later (F.8).
         hours: mean time from the complete application to the decision.
         faster_percent: how much less that is than the baseline; None before the first decision.
     """
@@ -209,6 +215,7 @@ class Promise:
     waiting_late: int
     hours: Decimal
     faster_percent: Decimal | None
+    withdrawn_late: int = 0
 
 
 def promise(found: Sequence[Filed[Repair]], profile: RepairProfile, calendar: Calendar, now: datetime) -> Promise:
@@ -217,8 +224,9 @@ def promise(found: Sequence[Filed[Repair]], profile: RepairProfile, calendar: Ca
     kept = [outcome for one in cases if (outcome := repair.decided_the_same_day(one, calendar)) is not None]
     spans = [one.decided_at - one.complete_at for one in cases if one.decided_at is not None and one.complete_at is not None]
     late = sum(one.state in _RUNNING and one.decide_by is not None and now > one.decide_by for one in cases)
+    shown = sum(_still_shown(one, now) for one in found)
     if not spans:
-        return Promise(decided=0, same_day=0, waiting_late=late, hours=Decimal(0), faster_percent=None)
+        return Promise(decided=0, same_day=0, waiting_late=late, hours=Decimal(0), faster_percent=None, withdrawn_late=shown)
     seconds = sum((span // timedelta(seconds=1) for span in spans), 0)
     hours = Decimal(seconds) / len(spans) / 3600
     baseline = Decimal(24 * profile.baseline_working_days)
@@ -230,4 +238,13 @@ def promise(found: Sequence[Filed[Repair]], profile: RepairProfile, calendar: Ca
         waiting_late=late,
         hours=hours.quantize(tenth, ROUND_HALF_UP),
         faster_percent=faster.quantize(tenth, ROUND_HALF_UP),
+        withdrawn_late=shown,
     )
+
+
+def _still_shown(filed: Filed[Repair], now: datetime) -> bool:
+    """Whether a repaired penalty was, or is, shown for longer than a day after the approval."""
+    if filed.case.state is RepairState.APPROVED:
+        until = repair.withdrawn_from_screens_by(filed.case)
+        return until is not None and now > until
+    return bool(filed.about.get("withdrawn_late"))

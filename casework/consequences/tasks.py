@@ -7,12 +7,12 @@ regulator's: it is told to them and counted in their figures, and touches no mer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from casework.consequences import telling
+from casework.consequences import guidance, superior, telling
 from casework.consequences.filing import Cabinet, Filed
 from casework.consequences.machine import (
     MERCHANT_SIDE,
@@ -31,9 +31,10 @@ from casework.consequences.machine import (
 )
 from casework.consequences.terms import Terms
 from casework.desk import Work
-from credit import sampling, tasks
+from credit import leniency, sampling, tasks
+from credit.documents import Gravity
 from credit.tasks import Finding, Origin, Task, TaskCommand, TaskState
-from credit.transitions import Transition
+from credit.transitions import LEADERS, Lifecycle, Transition
 from domain.errors import BadInput, Code
 from domain.ids import derived_id
 from domain.parties import SYSTEM, Actor, Merchant, Role
@@ -49,11 +50,24 @@ MORE_CHECKS = timedelta(days=14)
 """Within which what a failed recheck calls for is to be looked at."""
 
 
+class Corrected(StrEnum):
+    """When a minor error was corrected."""
+
+    ON_THE_SPOT = "on_the_spot"
+    LATER = "later"
+
+
 class ConflictState(StrEnum):
     """States of a conflict of interest."""
 
     DECLARED = "declared"
     LIFTED = "lifted"
+
+
+class ConflictCommand(StrEnum):
+    """What may happen to one."""
+
+    LIFT = "lift"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +82,25 @@ class ConflictOfInterest:
 
 
 CONFLICTS = Cabinet(Book.CONFLICTS, ConflictOfInterest)
+AVOIDING = Lifecycle(
+    entity="conflict of interest",
+    steps={ConflictState.DECLARED: {ConflictCommand.LIFT: ConflictState.LIFTED}},
+    who={ConflictCommand.LIFT: LEADERS},
+    reasoned=frozenset({ConflictCommand.LIFT}),
+)
+
+
+def _lift(_: Work, filed: Filed[ConflictOfInterest], order: Order) -> Step[ConflictOfInterest]:
+    return Step(moved=AVOIDING.move(filed.case, ConflictCommand.LIFT, actor=order.actor, reason=order.reason, now=order.now))
+
+
+AVOIDANCE: Machine[ConflictOfInterest] = Machine(
+    name="conflicts",
+    life=AVOIDING,
+    cabinet=CONFLICTS,
+    handlers={ConflictCommand.LIFT: _lift},
+    visible=lambda filed, actor: actor.uscc is None and actor.may_see(uscc=filed.uscc or "", region=filed.region),
+)
 
 
 def able_officers(work: Work, merchant: Merchant) -> tuple[str, ...]:
@@ -130,8 +163,10 @@ def _enter(work: Work, filed: Filed[Task], order: Order) -> Step[Task]:
         finding = Finding(order.text("finding"))
     except ValueError:
         raise BadInput(Code.FIELD, "no such result", where="finding", hint=" | ".join(Finding)) from None
-    items = _items(work, order.values.get("items", ()))
-    if finding is Finding.NO_PROBLEM and any(not item["ok"] for item in items):
+    items = _items(work, filed, order)
+    lenient = _leniently(finding, items, order)
+    finding = finding if lenient is None else lenient
+    if lenient is None and finding is Finding.NO_PROBLEM and any(not item["ok"] for item in items):
         raise BadInput(Code.FIELD, "an item failed, so there was a problem", where="finding")
     score = order.whole("score", default=-1)
     if score != -1 and not 0 <= score <= 100:
@@ -140,11 +175,36 @@ def _enter(work: Work, filed: Filed[Task], order: Order) -> Step[Task]:
         filed.case, finding, calendar=terms_of(work).calendar, actor=order.actor, evidence_ids=order.evidence_ids, now=order.now
     )
     about: dict[str, Any] = {"items": items, "remark": order.text("remark", required=False), "evidence_ids": order.evidence_ids}
+    if lenient is not None:
+        about["leniency"] = lenient
+    if finding is Finding.UNREACHABLE:
+        about["reachable_by_phone"] = order.flag("reachable_by_phone")
     return Step(moved=moved, about=about if score == -1 else {**about, "score": score})
 
 
-def _items(work: Work, said: Any) -> list[dict[str, Any]]:
+def _leniently(finding: Finding, items: Sequence[Mapping[str, Any]], order: Order) -> Finding | None:
+    """How a minor error is recorded that was corrected after guidance (R-12); None = the ordinary result stands."""
+    if not order.flag("minor"):
+        return None
+    if any(not item["ok"] and item["gravity"] == Gravity.MAJOR for item in items):
+        raise BadInput(Code.FIELD, "a major item failed, so the error is not minor", where="minor")
+    if finding not in (Finding.NO_PROBLEM, Finding.ORDERED_TO_CORRECT):
+        raise BadInput(Code.FIELD, "that result is no minor error", where="minor")
+    corrected = order.text("corrected", required=False)
+    if corrected not in ("", *Corrected):
+        raise BadInput(Code.FIELD, "corrected when?", where="corrected", hint=" | ".join(Corrected))
+    return leniency.minor_error(
+        minor=True,
+        guided=order.flag("guided"),
+        corrected_on_the_spot=corrected == Corrected.ON_THE_SPOT,
+        corrected_later=corrected == Corrected.LATER,
+    )
+
+
+def _items(work: Work, filed: Filed[Task], order: Order) -> list[dict[str, Any]]:
     """Checklist items with what was found, each citing the document in force."""
+    said = order.values.get("items", ())
+    left_out = superior.spared(work, filed, local_day(order.now))
     if not isinstance(said, list | tuple):
         raise BadInput(Code.FIELD, "items is a list", where="items")
     found = []
@@ -152,6 +212,9 @@ def _items(work: Work, said: Any) -> list[dict[str, Any]]:
         if not isinstance(one, Mapping) or not isinstance(one.get("key"), str) or not isinstance(one.get("ok"), bool):
             raise BadInput(Code.FIELD, "an item has a key and ok: true or false", where="items")
         clause, cited = terms_of(work).rulebook.cite(one["key"])
+        if one["key"] in left_out:
+            what = f"a superior authority checked {one['key']} on {left_out[one['key']]}"
+            raise BadInput(Code.FIELD, what, where="items", hint="it is not checked again for three months without a clue")
         gravity = clause.check.value if clause.check is not None else ""
         cite = f"{cited.document}@{cited.version}#{cited.clause}"
         found.append(
@@ -222,6 +285,9 @@ def _settled(work: Work, after: Filed[Task], told: Transition, order: Order) -> 
         trigger(work, opened, by_clock(now, f"recheck of {after.case.id}: not rectified"))
     elif told.command == TaskCommand.ASSIGN:
         telling.tell_officials(work, after, telling.TASK_ASSIGNED, now, link="/credit/tasks", only=after.case.officers)
+    elif told.command == TaskCommand.ENTER_RESULT and after.case.finding is Finding.UNREACHABLE:
+        merchant = work.merchant(after.uscc or "")
+        guidance.unreachable(work, merchant, after.case.id, order, by_phone=bool(after.about.get("reachable_by_phone")))
     elif told.command in (TaskCommand.PUBLISH, TaskCommand.ORDER_RECTIFICATION):
         telling.tell_merchant(work, after, telling.RESULT_PUBLISHED, now, link="/my-credit")
 
@@ -291,15 +357,19 @@ def send(work: Work, filed: Filed[Task], now: datetime) -> Filed[Task]:
 
 
 def order_check(work: Work, uscc: str, order: Order) -> Filed[Task]:
-    """An officer asks for an inspection because of a complaint, a failed sample or a case."""
+    """An officer asks for an inspection because of a complaint, a failed sample or a case: ``due_by``, ``clues`` (items)."""
     merchant = seen_merchant(work, uscc, order.actor)
     need(order, "order a check", Role.INSPECTOR, Role.SUPERVISOR)
     order.why()
     due_by = order.instant("due_by")
     if due_by <= order.now:
         raise BadInput(Code.FIELD, "it would be late already", where="due_by")
+    clues = order.words("clues")
+    for key in clues:
+        terms_of(work).rulebook.cite(key)
     of = ("triggered", order.token or work.desk.new_id(order.now), order.actor.id)
-    return trigger(work, open_task(work, merchant, Origin.TRIGGERED, due_by, order.now, of=of), order)
+    about: dict[str, Any] = {"clues": clues} if clues else {}
+    return trigger(work, open_task(work, merchant, Origin.TRIGGERED, due_by, order.now, of=of, **about), order)
 
 
 def declare_conflict(work: Work, uscc: str, order: Order) -> Filed[ConflictOfInterest]:
@@ -314,8 +384,12 @@ def declare_conflict(work: Work, uscc: str, order: Order) -> Filed[ConflictOfInt
     if not CONFLICTS.add(work.uow, filed):
         known = CONFLICTS.get(work.uow, case.id)
         assert known is not None
-        return known
-    entry(work, "conflict of interest", case.id, ("", case.state.value), order)
+        if known.case.state is ConflictState.DECLARED:
+            return known
+        again = replace(case, version=known.case.version + 1)
+        filed = replace(known, case=again)
+        CONFLICTS.save(work.uow, filed, expected_version=known.case.version)
+    entry(work, AVOIDING.entity, case.id, ("", case.state.value), order)
     for task in CABINET.find(work.uow, Wanted(uscc=uscc, states=(TaskState.ASSIGNED.value,), limit=None)):
         if officer in task.case.officers:
             send(work, task, order.now)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from alerts.routing import WEBPUSH, recipients
+from alerts.routing import WEBHOOK, WEBPUSH, recipients
 from casework.consequences.filing import Filed
 from casework.desk import Work
 from casework.words import N_, fill
 from domain.events import Delivery, Event, EventName, Lane
 from domain.parties import SYSTEM, Merchant, User
-from domain.time import format_instant
+from domain.time import format_instant, local_day
+from store.assessments import Run
 from store.ports import AuditStep
 
 TASK_ASSIGNED = N_("检查任务已派给您")
@@ -44,15 +46,23 @@ MEASURE_DECIDED = N_("管理措施已作出决定")
 MEASURE_WITHDRAWN = N_("管理措施已撤回")
 VOUCHERS_ANSWERED = N_("消费券名额申请已处理")
 TRAINING_INVITED = N_("请于 %(on)s 参加食品安全培训")
+PLEASE_CORRECT = N_("请于 %(on)s 前改正：%(subject)s，及时改正不列入经营异常名录")
+CORRECTED_IN_TIME = N_("已及时改正，不列入经营异常名录")
+RISK_DIFFERS = N_("国家风险等级与信用等级相差两级以上，请复核")
+PUSH_LATE = N_("联合惩戒信息超过 24 小时未送达部门系统")
+WITHDRAWAL_LATE = N_("已准予修复的处罚超过 24 小时才停止公示")
+OBJECTION_OPEN = N_("%(month)s 信用考评结果已出，%(on)s 前可以提出异议")
 EXPIRES_SOON = N_("%(subject)s将于 %(on)s 到期，请及时办理")
+
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
-    """One message about one case, before it is put into anybody's language."""
+    """One message about one case, before it is put into anybody's language; ``about`` names the case with its version."""
 
     work: Work
-    filed: Filed[Any]
+    about: str
     event: Event
     merchant: Merchant
     what: str
@@ -68,22 +78,22 @@ class _Message:
             for subscription in self.work.tray.phones[recipient.user.id] or ():
                 self.enqueue(WEBPUSH, subscription.id, recipient.user.locale)
 
-    def enqueue(self, target: str, recipient: str, locale: str) -> None:
+    def enqueue(self, target: str, recipient: str, locale: str, said: Mapping[str, str] = NOTHING_MORE) -> None:
         """Put it into the outbox for one address."""
-        version = f"{self.filed.case.id}:{self.filed.case.version}:{self.what}"
+        version = f"{self.about}:{self.what}"
         self.work.uow.outbox.add(
             Delivery(
                 key=f"{self.event.name.value}:{version}:{target}:{recipient}",
                 lane=Lane.NOTIFY,
                 target=target,
                 recipient=recipient,
-                payload=self.payload(locale),
+                payload=self.payload(locale, said),
                 created_at=self.event.at,
                 next_attempt_at=self.event.at,
             )
         )
 
-    def payload(self, locale: str) -> dict[str, Any]:
+    def payload(self, locale: str, more: Mapping[str, str] = NOTHING_MORE) -> dict[str, Any]:
         """The fields of ``alerts.channels.Message``."""
         translate = self.work.desk.translator(locale)
         said = {name: translate(value) for name, value in self.params.items()}
@@ -93,7 +103,7 @@ class _Message:
             "url": self.link,
             "tag": f"credit-{self.event.entity_id}",
             "urgent": False,
-            "data": {"event": self.event.name.value, "at": format_instant(self.event.at), "merchant": self.merchant.uscc},
+            "data": {"event": self.event.name.value, "at": format_instant(self.event.at), "merchant": self.merchant.uscc, **more},
             "locale": locale,
         }
 
@@ -129,13 +139,36 @@ def tell_user(work: Work, filed: Filed[Any], what: str, now: datetime, *, user: 
         message.enqueue(WEBPUSH, subscription.id, user.locale)
 
 
+def tell_system(work: Work, filed: Filed[Any], what: str, now: datetime, *, recipient: str, said: Mapping[str, str]) -> None:
+    """Tell a department's own system by the signed webhook; ``said`` is what a program wants to know."""
+    message = _message(work, filed, what, now, name=EventName.CREDIT_WORK, link="/credit/pushes", params={})
+    message.enqueue(WEBHOOK, recipient, "zh", said)
+
+
 def _message(
     work: Work, filed: Filed[Any], what: str, now: datetime, *, name: EventName, link: str, params: Mapping[str, str]
 ) -> _Message:
     merchant = work.merchant(filed.uscc or "")
     data = {"state": filed.case.state.value}
     event = Event(name=name, entity_id=filed.case.id, uscc=merchant.uscc, region=merchant.region, at=now, data=data)
-    return _Message(work=work, filed=filed, event=event, merchant=merchant, what=what, link=link, params=params)
+    about = f"{filed.case.id}:{filed.case.version}"
+    return _Message(work=work, about=about, event=event, merchant=merchant, what=what, link=link, params=params)
+
+
+def tell_of_month(work: Work, merchant: Merchant, run: Run, now: datetime) -> None:
+    """Tell the merchant's own people that a month's result is there, and until when they may object (D.8)."""
+    last_day = local_day(run.objection_until - timedelta(microseconds=1))
+    event = Event(name=EventName.CREDIT_CHANGED, entity_id=run.id, uscc=merchant.uscc, region=merchant.region, at=now)
+    message = _Message(
+        work=work,
+        about=f"{run.id}:{merchant.uscc}",
+        event=event,
+        merchant=merchant,
+        what=OBJECTION_OPEN,
+        link=f"/scores/{merchant.uscc}?month={run.month}",
+        params={"month": run.month, "on": last_day.isoformat()},
+    )
+    message.tell(user for user in work.tray.people(merchant.uscc) if user.uscc == merchant.uscc)
 
 
 def remind(work: Work, filed: Filed[Any], what: str, now: datetime, *, link: str, **params: str) -> None:

@@ -27,6 +27,7 @@ class Terms:
     Attributes:
         measures: scheme → grade → measures.
         thresholds: scheme → what the cumulative points propose (C.5).
+        grades: scheme → its grades, best first.
         draw_after: how long a draw's commitment stands in the trail before its seed is revealed.
     """
 
@@ -36,6 +37,7 @@ class Terms:
     lists: Mapping[str, ListingTerms]
     measures: Mapping[str, Mapping[str, Mapping[str, Any]]]
     thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    grades: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     departments: tuple[Department, ...] = ()
     rulebook: Rulebook = field(default_factory=Rulebook)
     draw_after: timedelta = DRAW_AFTER
@@ -50,6 +52,7 @@ class Terms:
             lists=configuration.consequences.lists,
             measures={name: scheme.measures for name, scheme in configuration.ratings.items()},
             thresholds={name: scheme.thresholds for name, scheme in configuration.schemes.items()},
+            grades={name: tuple(scheme.grade_titles) for name, scheme in configuration.ratings.items()},
             departments=configuration.departments,
             rulebook=configuration.rulebook,
         )

@@ -14,7 +14,7 @@ from casework.consequences.filing import Filed
 from casework.consequences.machine import by_clock, terms_of
 from casework.desk import Work
 from credit.documents import Gravity
-from credit.tasks import Origin, Task, week_ends_by
+from credit.tasks import Finding, Origin, Task, week_ends_by
 from domain.parties import SYSTEM, BusinessForm
 from domain.time import local_day
 
@@ -42,6 +42,7 @@ def plan_week(work: Work, now: datetime) -> int:
 
 
 def failures(filed: Filed[Task]) -> dict[str, int]:
-    """How many items failed, by gravity: the raw values of XV16."""
-    counted = Counter(item["gravity"] for item in filed.about.get("items", ()) if not item["ok"])
+    """How many items failed, by gravity: the raw values of XV16. A minor error corrected on the spot is none (R-12)."""
+    lenient = filed.about.get("leniency") == Finding.NO_PROBLEM
+    counted = Counter(item["gravity"] for item in filed.about.get("items", ()) if not (item["ok"] or lenient))
     return {gravity.value: counted.get(gravity.value, 0) for gravity in Gravity}

@@ -18,16 +18,17 @@ from pydantic import BaseModel, Field
 from casework.consequences import (
     commitments,
     declarations,
-    draws,
     entitlements,
+    guidance,
     listings,
     penalties,
     proposals,
     pushes,
     records,
     repairs,
-    rolls,
+    risk,
     standing,
+    superior,
     tasks,
     training,
     vouchers,
@@ -37,9 +38,8 @@ from casework.consequences.bureau import Told, machine_named
 from casework.consequences.filing import Filed
 from casework.consequences.machine import Order, need, seen_merchant
 from casework.consequences.plain import plain
-from casework.consequences.views import case_detail, case_item, public_commitments, public_draws
+from casework.consequences.views import case_detail, case_item
 from casework.desk import Work
-from credit.rolls import EntryState, Roll, shown
 from domain.errors import NotFound
 from domain.parties import Role
 from domain.time import format_instant, month_of
@@ -50,7 +50,6 @@ from web.parts import Wired
 router = APIRouter(prefix="/api/v1", tags=["consequences"])
 
 TOKEN = 80
-REGION = r"^\d{6}$"
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 Key = Annotated[str, Header(max_length=TOKEN)]
 
@@ -75,6 +74,9 @@ BEGINNINGS: Mapping[str, tuple[str, Begin]] = MappingProxyType(
         "vouchers": ("vouchers", vouchers.apply),
         "entitlements": ("entitlements", entitlements.ask),
         "reminders": ("reminders", watching.watch),
+        "guidances": ("guidances", guidance.guide),
+        "risk": ("risk-grades", risk.record),
+        "superior-checks": ("superior-checks", superior.record),
     }
 )
 """What may be begun about a merchant: name in the address → kind of case and use case."""
@@ -219,7 +221,10 @@ def begin_case(  # noqa: PLR0917 - the parts of the address
 
 @router.get("/merchants/{uscc}/credit")
 def read_standing(uscc: str, identity: SignedIn, parts: Wired) -> dict[str, Any]:
-    """The grade a merchant holds and what it offers; the points of the round, and until when commitments do not count."""
+    """The grade a merchant holds and what it offers; the points of the round, and until when commitments do not count.
+
+    Officials see the national risk grade beside it (C.7).
+    """
     now = parts.clock()
 
     def question(work: Work) -> dict[str, Any]:
@@ -231,9 +236,14 @@ def read_standing(uscc: str, identity: SignedIn, parts: Wired) -> dict[str, Any]
             "offer": plain(standing.offer(work, held)),
             "cumulative_points": f"{proposals.points(work, uscc, now):f}",
             "blocked_until": None if blocked is None else format_instant(blocked),
+            **({"national_risk": _plain_or_none(risk.of(work, uscc))} if identity.is_official else {}),
         }
 
     return parts.office.bureau.ask(question)
+
+
+def _plain_or_none(case: Any) -> Any:
+    return None if case is None else plain(case)
 
 
 @router.post("/regions/{region}/quotas", status_code=201)
@@ -264,32 +274,3 @@ def read_departments(identity: SignedIn, parts: Wired) -> dict[str, Any]:
     order = Order(actor=identity.actor, now=parts.clock())
     need(order, "read the duty list", Role.INSPECTOR, Role.SUPERVISOR, Role.DEPARTMENT)
     return {"items": [plain(one) for one in parts.office.bureau.terms.departments]}
-
-
-@router.get("/public/commitments")
-def read_public_commitments(parts: Wired, region: Annotated[str | None, Query(pattern=REGION)] = None) -> dict[str, Any]:
-    """The commitments in force, for everybody; units without one are named (X-02)."""
-    found, without = parts.office.bureau.ask(lambda work: commitments.public_list(work, region, parts.clock()))
-    return {"count": len(found), "items": public_commitments(found, _names(parts)), "without": list(without)}
-
-
-@router.get("/public/rolls")
-def read_public_rolls(parts: Wired, month: Annotated[str, Query(pattern=MONTH)], roll: Roll) -> dict[str, Any]:
-    """A roll as it is published: red and black only what a named leader published."""
-    wanted = Wanted(topic=rolls.topic_of(month, roll), limit=None)
-    found = parts.office.bureau.ask(lambda work: rolls.CABINET.find(work.uow, wanted))
-    visible = [one for one in found if shown(one.case) and one.case.state is not EntryState.WITHDRAWN]
-    names = _names(parts)
-    return {"items": [{"merchant": one.uscc, "name": names.get(one.uscc or "", ""), "grade": one.case.grade} for one in visible]}
-
-
-@router.get("/public/draws")
-def read_public_draws(parts: Wired, month: Annotated[str, Query(pattern=MONTH)]) -> dict[str, Any]:
-    """The draws of a month: the commitment of each, and once it is drawn its seed, order and outcome, for anybody to repeat."""
-    found = parts.office.bureau.ask(lambda work: draws.CABINET.find(work.uow, Wanted(topic=month, limit=None)))
-    return {"items": public_draws(found)}
-
-
-def _names(parts: Wired) -> dict[str, str]:
-    with parts.store.reading() as uow:
-        return {one.uscc: one.name for one in uow.merchants.list()}

@@ -1,7 +1,9 @@
 """The pages people see: server-rendered, one module per noun."""
 
-from web.pages import assessments, consequences, credit, home, review, scores, session, shell, warning
+from web.pages import assessments, beginnings, consequences, credit, home, review, scores, session, shell, warning
 
-ROUTERS = tuple(module.router for module in (shell, session, home, warning, credit, consequences, scores, assessments, review))
+ROUTERS = tuple(
+    module.router for module in (shell, session, home, warning, credit, beginnings, consequences, scores, assessments, review)
+)
 
 __all__ = ["ROUTERS"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +27,8 @@ class Form:
     label: str
     fields: tuple[Field, ...]
     action: str
+    page: str = ""
+    """A page of its own that asks for more than fits on a card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,9 @@ def _task(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
         found.append((_("检查结果"), _(words.FINDINGS[task.finding])))
     if task.publish_by is not None and not about.get("published_at"):
         found.append((_("公示期限"), instant(task.publish_by, language)))
-    failed = [item["cites"] for item in about.get("items", ()) if not item["ok"]]
+    if about.get("leniency"):
+        found.append((_("包容审慎"), _(words.LENIENT.get(about["leniency"], about["leniency"]))))
+    failed = [str(item.get("said") or item["cites"]) for item in about.get("items", ()) if not item["ok"]]
     if failed:
         found.append((_("不合格项"), "、".join(failed)))
     if task.recheck_by is not None:
@@ -205,6 +209,53 @@ def _plain(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
     return [(_("内容"), case.text)] if hasattr(case, "text") else []
 
 
+def _guidance(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
+    _, case = language.text, filed.case
+    found = [(_("提醒时间"), instant(case.asked_at, language))]
+    if filed.due_at is not None and filed.due_at > case.asked_at:
+        found.append((_("改正期限"), instant(filed.due_at, language)))
+    if case.kind == "address":
+        found.append((_("登记电话"), _("可以联系") if case.reachable_by_phone else _("无法联系")))
+    if case.corrected_at is not None:
+        found.append((_("改正时间"), instant(case.corrected_at, language)))
+    return found
+
+
+def _training(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
+    _, case = language.text, filed.case
+    found = [(_("开始时间"), instant(case.begins_at, language)), (_("区域"), filed.region)]
+    return [*found, (_("地点"), case.place)] if case.place else found
+
+
+def _attendance(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
+    about = filed.about
+    found = [(language.text("开始时间"), instant(about["begins_at"], language))] if about.get("begins_at") else []
+    return [*found, (language.text("地点"), str(about["place"]))] if about.get("place") else found
+
+
+def _conflict(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
+    _ = language.text
+    return [(_("人员"), str(filed.about.get("officer_names") or filed.case.officer)), (_("理由"), filed.case.reason)]
+
+
+def _superior(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
+    _, case = language.text, filed.case
+    items = str(filed.about.get("item_words") or "、".join(case.items))
+    return [(_("检查部门"), case.authority), (_("检查日期"), case.on.isoformat()), (_("已检查项目"), items)]
+
+
+def _risk(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
+    _, case = language.text, filed.case
+    found = [
+        (_("国家风险等级"), case.grade),
+        (_("风险分值（越高越险）"), f"{case.score:f}"),
+        (_("信用等级"), _(GRADES.get(case.local_grade, case.local_grade)) if case.local_grade else "—"),
+    ]
+    if case.levels is not None:
+        found.append((_("相差级数"), str(case.levels)))
+    return [*found, *_decided(filed, language)]
+
+
 FACTS: Mapping[str, Facts] = MappingProxyType(
     {
         "tasks": _task,
@@ -218,6 +269,12 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
         "pushes": _push,
         "vouchers": _answered,
         "entitlements": _answered,
+        "guidances": _guidance,
+        "trainings": _training,
+        "attendances": _attendance,
+        "conflicts": _conflict,
+        "superior-checks": _superior,
+        "risk-grades": _risk,
     }
 )
 
@@ -232,13 +289,21 @@ TITLES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "declarations": lambda case: words.DECLARED[case.about],
         "reminders": lambda case: words.KINDS[case.kind],
         "pushes": lambda case: words.PUSHED[case.push.kind],
+        "guidances": lambda case: words.GUIDED[case.kind],
+        "trainings": lambda case: case.title,
     }
 )
 """What a card is headed by, where its kind alone does not say it."""
 
 
+OWN_PAGES: Mapping[tuple[str, str], str] = MappingProxyType({("tasks", "enter_result"): "/credit/tasks/{}/result"})
+"""Commands that have a page of their own."""
+
+
 def title_of(kind: str, filed: Filed[Any], language: Language) -> str:
     """What a card is headed by."""
+    if filed.about.get("title_said"):
+        return str(filed.about["title_said"])
     said = TITLES[kind](filed.case) if kind in TITLES else words.TITLES[kind]
     subject = getattr(filed.case, "subject", "")
     return f"{language.text(said)} {subject}".strip()
@@ -262,14 +327,10 @@ def card(kind: str, told: Told, merchant: Merchant | None, language: Language, n
                 label=language.text(names[command]),
                 fields=words.fields_of(kind, command),
                 action=f"/credit/{kind}/{filed.case.id}/{command}",
+                page=OWN_PAGES.get((kind, command), "").format(filed.case.id),
             )
             for command in told.commands
             if command in names
         ],
         late=kind == "tasks" and overdue(filed.case, now),
     )
-
-
-def day_ends(text: str) -> str:
-    """The end of a day a form names, as an instant."""
-    return f"{date.fromisoformat(text).isoformat()}T23:59:59+08:00"

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from starlette.datastructures import FormData
 
-from casework.consequences import commitments, proposals, repairs, standing, tasks, vouchers
+from casework.consequences import commitments, proposals, repairs, standing, tasks, training, vouchers
 from casework.consequences.bureau import Told
 from casework.consequences.filing import Filed
 from casework.consequences.machine import Order
@@ -32,7 +31,8 @@ from store.registers import Wanted
 from web import consequence_names as words
 from web.api.consequences import BEGINNINGS
 from web.auth import Identity, Official, SignedIn
-from web.pages.consequence_cards import Card, card, day_ends, yuan
+from web.pages.consequence_cards import Card, card, yuan
+from web.pages.consequence_forms import order_from
 from web.parts import Parts, Wired
 from web.problems import problem_of
 from web.reading import MERCHANT_SIDE
@@ -55,6 +55,13 @@ DESKS: Mapping[str, str] = MappingProxyType(
         "measures": _("管理措施"),
         "penalties": _("行政处罚"),
         "repairs": _("信用修复"),
+        "guidances": _("提醒改正"),
+        "reminders": _("到期提醒"),
+        "trainings": _("培训"),
+        "conflicts": _("回避"),
+        "superior-checks": _("上级检查"),
+        "risk-grades": _("风险等级"),
+        "quotas": _("消费券名额"),
     }
 )
 """The officials' desks, by kind of case."""
@@ -68,6 +75,12 @@ DONE: Mapping[str, frozenset[str]] = MappingProxyType(
         "penalties": frozenset({"ended", "dropped"}),
         "repairs": frozenset({"eligible_pending", "eligible", "published", "rejected", "withdrawn"}),
         "pushes": frozenset({"acknowledged"}),
+        "guidances": frozenset({"corrected", "lapsed"}),
+        "reminders": frozenset({"passed"}),
+        "trainings": frozenset({"held", "cancelled"}),
+        "conflicts": frozenset({"lifted"}),
+        "superior-checks": frozenset({"withdrawn"}),
+        "risk-grades": frozenset({"agreed", "reviewed"}),
     }
 )
 """States in which nobody waits for anybody."""
@@ -91,17 +104,49 @@ def cards_of(page: Page, identity: Identity, kind: str, *, states: tuple[str, ..
     found = parts.office.bureau.find(kind, identity.actor, Wanted(states=states, limit=MOST))
     with parts.store.reading() as uow:
         merchants = uow.merchants.get_all([told.filed.uscc for told in found if told.filed.uscc])
-        people = {user.id: user.name for user in uow.users.list()} if kind == "tasks" else {}
-    if kind == "tasks":
-        found = [replace(told, filed=_with_names(told.filed, people)) for told in found]
+        people = {user.id: user.name for user in uow.users.list()} if kind in ("tasks", "conflicts") else {}
+    enrich = ENRICHED.get(kind)
+    if enrich is not None:
+        found = [replace(told, filed=enrich(told.filed, people, page)) for told in found]
     if kind == "measures" and identity.actor.role in BUSINESS:
         found = [_may_be_heard(told) for told in found]
     return [card(kind, told, merchants.get(told.filed.uscc or ""), page.language, page.now) for told in found]
 
 
-def _with_names(filed: Filed[Any], people: Mapping[str, str]) -> Filed[Any]:
-    names = "、".join(people.get(officer, officer) for officer in filed.case.officers)
-    return replace(filed, about={**filed.about, "officer_names": names})
+Enrich = Callable[[Filed[Any], Mapping[str, str], Page], Filed[Any]]
+
+
+def _with_names(filed: Filed[Any], people: Mapping[str, str], page: Page) -> Filed[Any]:
+    """A task or a conflict with the names of its officers, and the words of the items that failed."""
+    officers = getattr(filed.case, "officers", None) or [getattr(filed.case, "officer", "")]
+    names = "、".join(people.get(officer, officer) for officer in officers)
+    items = [{**item, "said": item_words(page, item["key"])} for item in filed.about.get("items", ())]
+    return replace(filed, about={**filed.about, "officer_names": names, "items": items})
+
+
+def _with_items(filed: Filed[Any], _people: Mapping[str, str], page: Page) -> Filed[Any]:
+    said = "、".join(item_words(page, key) for key in filed.case.items)
+    return replace(filed, about={**filed.about, "item_words": said})
+
+
+def _with_training(filed: Filed[Any], _people: Mapping[str, str], page: Page) -> Filed[Any]:
+    known = page.parts.office.bureau.ask(lambda work: training.CABINET.get(work.uow, filed.case.training_id))
+    if known is None:
+        return filed
+    said = {"title_said": known.case.title, "begins_at": known.case.begins_at.isoformat(), "place": known.case.place}
+    return replace(filed, about={**filed.about, **said})
+
+
+ENRICHED: Mapping[str, Enrich] = MappingProxyType(
+    {"tasks": _with_names, "conflicts": _with_names, "superior-checks": _with_items, "attendances": _with_training}
+)
+"""What a card says beyond its own case."""
+
+
+def item_words(page: Page, key: str) -> str:
+    """A checklist item in the reader's language; its key where the document says something else today."""
+    found = page.parts.office.bureau.terms.rulebook.checklist().get(key)
+    return key if found is None else str(found[0].text.get(page.language.code) or found[0].text["zh"])
 
 
 def _may_be_heard(told: Told) -> Told:
@@ -128,6 +173,7 @@ def desk_page(
         "view": view if view in views else "open",
         "counts": {name: len(found) for name, found in views.items()},
         "figures": figures(page.parts, identity, kind, page),
+        "begun": words.BEGUN.get(kind, ("",))[0] if identity.is_official else "",
         "problem": problem[0],
         "detail": problem[1],
         "token": secrets.token_urlsafe(12),
@@ -155,6 +201,7 @@ def figures(parts: Parts, identity: Identity, kind: str, page: Page) -> list[tup
             (text("当日办结"), f"{kept.same_day} / {kept.decided}"),
             (text("超时未办"), str(kept.waiting_late)),
             (text("办理提速"), faster),
+            (text("超过 24 小时才停止公示"), str(kept.withdrawn_late)),
         ]
     return []
 
@@ -162,7 +209,7 @@ def figures(parts: Parts, identity: Identity, kind: str, page: Page) -> list[tup
 @router.get("/credit/{kind}")
 def read_desk(kind: str, page: Paged, identity: SignedIn) -> HTMLResponse:
     """One desk: officials have theirs, a department its pushes."""
-    allowed = identity.is_official and kind in DESKS
+    allowed = identity.is_official and kind in DESKS and kind != "quotas"
     if not allowed and not (kind == "pushes" and (identity.is_official or identity.user.role is Role.DEPARTMENT)):
         raise NotFound(f"no page {kind[:40]!r}")
     return desk_page(page, identity, kind)
@@ -196,7 +243,7 @@ def my_credit_page(page: Page, identity: Identity, *, problem: tuple[str, str] =
             "blocked_until": commitments.blocked_until(work, uscc, page.now),
         }
 
-    kinds = ("commitments", "repairs", "listings", "measures", "penalties", "tasks", "declarations", "reminders")
+    kinds = tuple(SECTIONS)
     cards = {kind: cards_of(page, identity, kind) for kind in kinds}
     live = [one for one in cards["commitments"] if one.told.filed.case.state in LIVE]
     context = {
@@ -221,8 +268,10 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
         "measures": _("拟采取的措施"),
         "listings": _("名单"),
         "penalties": _("行政处罚"),
+        "guidances": _("请改正的事项"),
         "repairs": _("信用修复"),
         "tasks": _("检查结果"),
+        "attendances": _("培训"),
         "commitments": _("信用承诺"),
         "declarations": _("主动承诺声明"),
         "reminders": _("到期提醒"),
@@ -271,38 +320,6 @@ def vouchers_page(page: Page, identity: Identity, *, problem: tuple[str, str] = 
     return page.render("vouchers.html", context, status=status)
 
 
-def order_from(identity: Identity, parts: Parts, kind: str, command: str, form: FormData) -> Order:
-    """The order a form stands for: only the fields the command asks for are read."""
-    values: dict[str, Any] = {}
-    for field in words.fields_of(kind, command):
-        said = form.getlist(field.name)
-        text = str(said[0]).strip() if said else ""
-        if field.kind == "choices":
-            values[field.name] = [str(one) for one in said]
-        elif field.kind == "yes":
-            values[field.name] = bool(said)
-        elif field.kind == "day" and text:
-            values[field.name] = _day(text, field.name)
-        elif text:
-            values[field.name] = text
-    evidence = tuple(str(form.get("evidence_ids", "")).replace(",", " ").split())
-    return Order(
-        actor=identity.actor,
-        now=parts.clock(),
-        reason=str(form.get("reason", "")).strip()[:4000],
-        evidence_ids=evidence,
-        values=values,
-        token=str(form.get("token", ""))[:80],
-    )
-
-
-def _day(text: str, where: str) -> str:
-    try:
-        return day_ends(text)
-    except ValueError:
-        raise BadInput(Code.FIELD, f"{text[:20]!r} is no day", where=where) from None
-
-
 REFUSALS = (IllegalTransition, Conflict, Forbidden, BadInput, Unavailable)
 
 
@@ -324,7 +341,7 @@ async def press(
 
     def effect() -> Response:
         try:
-            order = order_from(identity, parts, kind, verb, form)
+            order = order_from(identity, parts, words.fields_of(kind, verb), form)
             if (kind, verb) == ("measures", "be_heard"):
                 parts.office.bureau.do(lambda work: proposals.be_heard(work, case_id, order))
             else:
