@@ -23,6 +23,16 @@ CLOSED: Final = "closed"
 REFUSED: Final = "refused"
 _CLOSED_TEXT: Final = Text("当月无营业时间，不予评级", "no opening hours in the month: not rated")
 _REFUSED_TEXT: Final = Text("评价数据有误，不予评级：{0}", "a fact cannot be used, so there is no rating: {0}")
+FALLBACK: Final = "local_fallback"
+PROVINCIAL: Final = "provincial_score"
+_TRIED: Final = ("{0}；{1} 查询：{2}", "{0}; asked at {1}: {2}")
+_WHY_NOT: Final = {
+    "unreachable": Text("省平台无法访问", "the provincial register could not be reached"),
+    "refused": Text("省平台拒绝访问", "the provincial register refused"),
+    "unknown_merchant": Text("省平台无该主体", "the provincial register does not know the merchant"),
+    "invalid": Text("省平台答复无效", "the provincial register's answer could not be used"),
+    "contradicts": Text("同日评分前后不一，待人工核实", "two scores of one day contradict each other; somebody must look"),
+}
 _UNRATED_TEXT: Final = Text("未评级", "unrated")
 
 
@@ -57,7 +67,7 @@ class Rater:
         if CLOSED in origins:
             return self._none(Reason(CLOSED, _CLOSED_TEXT))
         try:
-            return self._engine.rate(facts)
+            return _said_why(self._engine.rate(facts), origins)
         except BadInput as error:
             return self._none(Reason(REFUSED, Text(_REFUSED_TEXT.zh, _REFUSED_TEXT.en, (str(error),))))
 
@@ -122,6 +132,20 @@ def result_hash(run: Run, hash_of_inputs: str, result: Result) -> str:
             "measures": result.measures,
         }
     )
+
+
+def _said_why(rating: Rating, origins: Mapping[str, Any]) -> Rating:
+    """The rating, with why the provincial score was not there beside the reason that says so (Z-06)."""
+    tried = origins.get(PROVINCIAL, {}).get("tried")
+    words = None if tried is None else _WHY_NOT.get(tried["outcome"])
+    if words is None:
+        return rating
+    when = tried["at"][:16].replace("T", " ")
+    reasons = [
+        replace(reason, text=Text(*_TRIED, (reason.text, when, words))) if reason.code == FALLBACK else reason
+        for reason in rating.reasons
+    ]
+    return replace(rating, reasons=tuple(reasons))
 
 
 def _plain(number: Decimal | None) -> str | None:

@@ -14,18 +14,19 @@ from typing import Final
 
 from casework.assessment_rating import CLOSED, inputs_hash
 from casework.assessment_registers import absences, failed_items
-from casework.indicators import VIOLATIONS, Gathered, Told, gather, name_of
+from casework.indicators import PROVINCIAL, PROVINCIAL_CONNECTOR, VIOLATIONS, Gathered, Told, gather, name_of
 from casework.indicators_breaches import LEAD
 from casework.indicators_record import Record
 from configs.assessment_files import Assessing, Breach
 from credit.publication import first_of
+from credit.rating.plan import Plan, leaves_of
 from credit.rating.value import RatedScheme
 from credit.sampling import months_after
 from domain.observations import Kind
 from domain.parties import Device, Merchant
 from domain.rules import Rules
 from domain.time import local_day, midnight
-from store.assessments import DeviceDay, Inputs, Seen, Sold, Standing
+from store.assessments import DeviceDay, Inputs, Seen, Sold, Standing, Try
 from store.ports import UnitOfWork
 
 MONTHLY: Final = (
@@ -233,6 +234,7 @@ def _told(uow: UnitOfWork, lens: Lens, usccs: list[str], month: str, told_before
         store.past_facts(usccs, lens.name, VIOLATIONS, since=since, before=month, recorded_before=midnight(first)), usccs
     )
     before = store.standings(usccs, lens.name, before=month, since=since)
+    tried = _tried(uow, lens, usccs, told_before)
     return {
         uscc: Told(
             facts=facts[uscc],
@@ -240,9 +242,22 @@ def _told(uow: UnitOfWork, lens: Lens, usccs: list[str], month: str, told_before
             past=past[uscc],
             before=before[uscc],
             previous=previous_of(before[uscc], lens.scheme),
+            tried=tried.get(uscc),
         )
         for uscc in usccs
     }
+
+
+def _tried(uow: UnitOfWork, lens: Lens, usccs: Sequence[str], before: datetime) -> dict[str, Try]:
+    """Of each merchant the last attempt to fetch its provincial score; what concerned every merchant counts for each."""
+    plan = lens.scheme.rating
+    if not isinstance(plan, Plan) or not any(leaf.fact == (PROVINCIAL,) for leaf in leaves_of(plan.root)):
+        return {}
+    found = uow.assessments.tries(PROVINCIAL_CONNECTOR, [*usccs, ""], before=before)
+    whole = found.pop("", None)
+    if whole is not None:
+        found |= {uscc: whole for uscc in usccs if uscc not in found or found[uscc].at < whole.at}
+    return found
 
 
 def previous_of(before: Sequence[Standing], scheme: RatedScheme) -> str | None:

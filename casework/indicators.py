@@ -24,7 +24,7 @@ from credit.rating.value import Kind, RatedScheme
 from credit.rounds import round_of
 from domain.errors import ConfigurationError
 from domain.time import format_instant, local_day
-from store.assessments import Fact, Standing
+from store.assessments import Fact, Standing, Try
 
 GAUGES: Final[Mapping[Gauge, Callable[[Record], Counted]]] = {
     Gauge.DAYS_OF_DATA: devices.days_of_data,
@@ -68,6 +68,7 @@ BREACHES: Final[Mapping[Breach, Callable[[Record], list[dict[str, Any]]]]] = {
 MISSING_REASONS: Final = frozenset({"no_camera", "no_board", "no_shifts", "no_batches", "no_record"})
 """Reasons for which there is no value although there should be one: what the merchant must supply is then lacking."""
 PROVINCIAL: Final = "provincial_score"
+PROVINCIAL_CONNECTOR: Final = "provincial"
 CONTRACT: Final = "contract_began_on"
 CARRIED: Final = "carried"
 SUSPENSIONS: Final = "suspensions"
@@ -98,6 +99,7 @@ class Told:
         past: violations of the twelve months before, for repeats and waivers.
         before: published results of earlier months, newest first.
         previous: the last published grade that is one of the scheme's own.
+        tried: the last attempt to fetch the provincial score before the cut.
     """
 
     facts: Sequence[Fact] = ()
@@ -105,6 +107,7 @@ class Told:
     past: Sequence[Fact] = ()
     before: Sequence[Standing] = ()
     previous: str | None = None
+    tried: Try | None = None
 
 
 def gather(record: Record, told: Told, scheme: RatedScheme, sourcing: Sourcing, *, provincial_age: timedelta) -> Gathered:
@@ -148,7 +151,7 @@ def _tree(record: Record, told: Told, plan: Plan, sourcing: Sourcing, provincial
     for path in paths:
         values[path], origins[path] = _value(path, record, known, sourcing)
     if PROVINCIAL in values:
-        values[PROVINCIAL], origins[PROVINCIAL] = _provincial(record, known.get(PROVINCIAL), provincial_age)
+        values[PROVINCIAL], origins[PROVINCIAL] = _provincial(record, known.get(PROVINCIAL), provincial_age, told.tried)
     facts: dict[str, Any] = {"as_of": as_of(record), **_nested(values)}
     if plan.has_previous and told.previous is not None:
         facts["previous"] = told.previous
@@ -208,13 +211,15 @@ def _origin(counted: Counted) -> dict[str, Any]:
     return origin
 
 
-def _provincial(record: Record, fact: Fact | None, age: timedelta) -> tuple[Any, dict[str, Any]]:
+def _provincial(record: Record, fact: Fact | None, age: timedelta, tried: Try | None) -> tuple[Any, dict[str, Any]]:
     """The provincial score, unless it is too old: null then, which the engine takes as the local fallback (Z-06)."""
-    if fact is None:
-        return None, {"how": "none", "reason": "no_provincial_score"}
-    if fact.observed_at < record.span[1] - age:
-        return None, {**origin_of(fact), "reason": "provincial_score_too_old"}
-    return fact.value, origin_of(fact)
+    if fact is not None and fact.observed_at >= record.span[1] - age:
+        return fact.value, origin_of(fact)
+    reason = "no_provincial_score" if fact is None else "provincial_score_too_old"
+    origin: dict[str, Any] = {"how": "none"} if fact is None else origin_of(fact)
+    if tried is not None:
+        origin["tried"] = {"at": format_instant(tried.at), "outcome": tried.outcome}
+    return None, {**origin, "reason": reason}
 
 
 def _happened(

@@ -99,3 +99,16 @@ def import_facts(
     from cli.assess import import_facts as run
 
     run(setting(data, config), file, login=login, as_json=as_json)
+
+
+@facts.command("provincial")
+def provincial(
+    uscc: Annotated[str | None, typer.Option("--uscc", help="Only this merchant, whether it is due or not.")] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: Json = False,  # noqa: FBT002 - a command's signature is its list of options
+) -> None:
+    """Ask the provincial register about merchants that are due; exit status 1 if it cannot be used."""
+    from cli.provincial import ask
+
+    ask(setting(data, config), uscc=uscc, as_json=as_json)

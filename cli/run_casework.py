@@ -17,6 +17,7 @@ import structlog
 from alerts.channels import Channel, Webhook, WebPush
 from casework.relay import Relay
 from cli import clock
+from cli.provincial import keep_asking
 from cli.serving import serve
 from cli.wiring import Wiring, wired
 from cli.worker import Setting, show_metrics, stoppable
@@ -57,6 +58,7 @@ async def run(setting: Setting, *, host: str, port: int) -> None:
                 )
             )
             tasks.create_task(_assess(parts, stop))
+            tasks.create_task(keep_asking(parts.store, parts.configuration, stop))
             if port:
                 tasks.create_task(serve(parts, host=host, port=port, stop=stop))
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from configs.additive_files import AdditivesFile
 from configs.assessment_files import AssessmentsFile
+from configs.connector_files import ConnectorsFile
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
@@ -28,6 +29,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "workdays": WorkdaysFile,
     "consequences": ConsequencesFile,
     "assessments": AssessmentsFile,
+    "connectors": ConnectorsFile,
     "departments": DepartmentsFile,
     "documents": DocumentsFile,
     "additives": AdditivesFile,

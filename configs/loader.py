@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from configs.additive_files import AdditivesFile
 from configs.assessment_files import AssessmentsFile
 from configs.checks import cross_check
+from configs.connector_files import ConnectorsFile
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
@@ -42,6 +43,7 @@ _FILES: Final = {
     "workdays.yaml": WorkdaysFile,
     "consequences.yaml": ConsequencesFile,
     "assessments.yaml": AssessmentsFile,
+    "connectors.yaml": ConnectorsFile,
     "departments.yaml": DepartmentsFile,
     "documents.yaml": DocumentsFile,
     "additives.yaml": AdditivesFile,
@@ -171,6 +173,7 @@ def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Config
         calendar=models["workdays.yaml"].value(),
         consequences=models["consequences.yaml"].value(),
         assessments=models["assessments.yaml"].value(),
+        provincial=models["connectors.yaml"].value(),
         departments=models["departments.yaml"].value(),
         rulebook=models["documents.yaml"].value(),
         additives=models["additives.yaml"].value(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from alerts.routing import Route
 from configs.assessment_files import Assessing
+from configs.connector_files import ProvincialTerms
 from credit.calendar import Calendar
 from credit.commitments import Template
 from credit.departments import Department
@@ -71,6 +72,7 @@ class Configuration:
     Attributes:
         schemes: what violations cost, by name of the scheme; a scheme without a ledger costs nothing.
         ratings: every scheme, by name, for ``credit.rating``.
+        provincial: how the provincial public-credit register is asked; without an address it is not.
         assessments: from what the facts of the monthly assessment are counted, and who publishes.
     """
 
@@ -86,6 +88,7 @@ class Configuration:
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
     ratings: Mapping[str, RatedScheme] = field(default_factory=dict)
     assessments: Assessing = field(default_factory=Assessing)
+    provincial: ProvincialTerms = field(default_factory=ProvincialTerms)
     departments: tuple[Department, ...] = ()
     rulebook: Rulebook = field(default_factory=Rulebook)
     additives: AdditiveTable = field(default_factory=AdditiveTable)

@@ -175,7 +175,7 @@ class SqlAssessments:
     def tries(self, connector: str, usccs: Sequence[str], *, before: datetime) -> dict[str, Try]:
         """Of each merchant the last attempt before an instant."""
         found: dict[str, Try] = {}
-        for part in in_parts([*usccs, ""]):
+        for part in in_parts(usccs):
             last = (
                 select(_T.uscc, func.max(_T.at).label("at"))
                 .where(_T.connector == connector, _T.uscc.in_(part), _T.at < before)
@@ -186,11 +186,6 @@ class SqlAssessments:
                 select(*_TRY.columns).where(_T.connector == connector).join(last, (_T.uscc == last.c.uscc) & (_T.at == last.c.at))
             )
             found.update((item.uscc, item) for item in _TRY.all(self._pen.execute(query)))
-        everybody = found.pop("", None)
-        if everybody is not None:
-            for uscc in usccs:
-                if uscc not in found or found[uscc].at < everybody.at:
-                    found[uscc] = everybody
         return found
 
     # what the system recorded

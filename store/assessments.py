@@ -361,7 +361,7 @@ class Assessments(Protocol):
         """Write down an attempt; of two at one instant the first is kept."""
 
     def tries(self, connector: str, usccs: Sequence[str], *, before: datetime) -> dict[str, Try]:
-        """Of each merchant the last attempt before an instant, one that concerned every merchant included."""
+        """Of each merchant (empty = what concerned every one) the last attempt before an instant."""
 
     # what the system recorded
 
