@@ -6,12 +6,13 @@ so "overdue" begins one microsecond later. A clock that was never started (``rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.rules import Rules
+from alerts import escalation
+from domain.rules import Level, Rules
 from domain.warnings import Disposition, State, Warning
 
 AFTER = timedelta(microseconds=1)
@@ -32,10 +33,17 @@ class Due(StrEnum):
     REMIND_50 = "remind_50"
     REMIND_75 = "remind_75"
     REMIND_100 = "remind_100"
+    RECTIFY_50 = "rectify_50"
+    RECTIFY_75 = "rectify_75"
+    RECTIFY_100 = "rectify_100"
+    ESCALATE = "escalate"
     CONTROL_ENDED = "control_ended"
 
 
 REMINDERS = {Due.REMIND_50: 50, Due.REMIND_75: 75, Due.REMIND_100: 100}
+"""Of the 24 hours."""
+RECTIFY_REMINDERS = {Due.RECTIFY_50: 50, Due.RECTIFY_75: 75, Due.RECTIFY_100: 100}
+"""Of the merchant's own limit."""
 _ESCALATION = {Due.RECTIFY_OVERDUE: 1, Due.CLOSURE_OVERDUE: 2}
 
 
@@ -49,6 +57,9 @@ def _instants(warning: Warning, rules: Rules) -> Iterator[tuple[datetime, Due]]:
         return
     if warning.rectify_by is not None and warning.state in AWAITING_MERCHANT and not warning.rectify_overdue:
         yield warning.rectify_by + AFTER, Due.RECTIFY_OVERDUE
+        yield from _rectify_reminders(warning, warning.rectify_by)
+    for at, _ in escalation.waiting(warning):
+        yield at, Due.ESCALATE
     if warning.close_by is None:
         return
     if not warning.closure_overdue:
@@ -59,17 +70,30 @@ def _instants(warning: Warning, rules: Rules) -> Iterator[tuple[datetime, Due]]:
             yield started_at + rules.close_within * percent / 100, reminder
 
 
+def _rectify_reminders(warning: Warning, rectify_by: datetime) -> Iterator[tuple[datetime, Due]]:
+    """A red warning's merchant is reminded over the last ``rectify_within`` of the limit, or since a later delivery."""
+    if warning.level is not Level.RED:
+        return
+    started_at = max(rectify_by - warning.rectify_within, warning.notified_at or warning.raised_at)
+    for reminder, percent in RECTIFY_REMINDERS.items():
+        if percent > (warning.rectify_reminded_percent or 0):
+            yield started_at + (rectify_by - started_at) * percent / 100, reminder
+
+
 def due(warning: Warning, rules: Rules, now: datetime) -> tuple[Due, ...]:
     """What has fallen due and is not yet flagged.
 
-    Of several reminders missed (a sweep that slept) only the latest is given: one push, not three.
+    Of several reminders of one clock missed (a sweep that slept) only the latest is given: one push, not three. Which steps of
+    its chain ``ESCALATE`` stands for says ``escalation.due_steps``.
 
     Returns:
         In order of the instants; ``flag`` marks them so that they do not come again.
     """
     passed = [what for _, what in sorted(item for item in _instants(warning, rules) if item[0] <= now)]
-    latest = max((REMINDERS[what] for what in passed if what in REMINDERS), default=0)
-    return tuple(what for what in passed if REMINDERS.get(what, latest) == latest)
+    for clock in (REMINDERS, RECTIFY_REMINDERS):
+        latest = max((clock[what] for what in passed if what in clock), default=0)
+        passed = [what for what in passed if clock.get(what, latest) == latest]
+    return tuple(dict.fromkeys(passed))
 
 
 def next_due_at(warning: Warning, rules: Rules) -> datetime | None:
@@ -77,19 +101,29 @@ def next_due_at(warning: Warning, rules: Rules) -> datetime | None:
     return min((at for at, _ in _instants(warning, rules)), default=None)
 
 
-def flag(warning: Warning, whats: tuple[Due, ...], rules: Rules) -> Warning:
-    """The warning with what was due marked as done: flags, escalation level, reminder. Unchanged if nothing was due."""
+def flag(warning: Warning, whats: tuple[Due, ...], rules: Rules, *, steps: Iterable[int] = ()) -> Warning:
+    """The warning with what was due marked as done: flags, escalation level, reminders, steps. Unchanged if nothing was due.
+
+    Args:
+        warning: as it stands.
+        whats: what was due.
+        rules: the site's.
+        steps: numbers of the steps of its chain that were due.
+    """
     if not whats:
         return warning
     reminded = max((REMINDERS.get(what, 100 if what is Due.CONTROL_ENDED else 0) for what in whats), default=0)
+    rectify = max((RECTIFY_REMINDERS.get(what, 0) for what in whats), default=0)
     flagged = replace(
         warning,
         rectify_overdue=warning.rectify_overdue or Due.RECTIFY_OVERDUE in whats,
         closure_overdue=warning.closure_overdue or Due.CLOSURE_OVERDUE in whats,
         escalation_level=max(warning.escalation_level, *(_ESCALATION.get(what, 0) for what in whats)),
         reminded_percent=max(warning.reminded_percent, reminded),
+        rectify_reminded_percent=max(rectify, warning.rectify_reminded_percent or 0) or None,
         version=warning.version + 1,
     )
+    flagged = escalation.taken(flagged, steps)
     return replace(flagged, next_due_at=next_due_at(flagged, rules))
 
 

@@ -64,13 +64,20 @@ def waiting(warning: Warning) -> tuple[tuple[datetime, int], ...]:
     return tuple(
         (_due_at(warning, running, step), number)
         for number, step in enumerate(running.steps)
-        if number not in running.done and _awaits(warning, step.until)
+        if number not in running.done and awaits(warning, step.until)
     )
 
 
 def due_steps(warning: Warning, now: datetime) -> tuple[int, ...]:
     """Numbers of the steps due, in order of their instants."""
     return tuple(number for at, number in sorted(waiting(warning)) if at <= now)
+
+
+def overdue_delivery(warning: Warning) -> int | None:
+    """The next step that says that the merchant was not reached, whether due or not; None if there is none left, or no need."""
+    running = warning.escalation
+    steps = () if running is None else running.steps
+    return next((number for _, number in sorted(waiting(warning)) if steps[number].until is Until.DELIVERED), None)
 
 
 def taken(warning: Warning, numbers: Iterable[int]) -> Warning:
@@ -86,7 +93,10 @@ def _due_at(warning: Warning, running: Escalation, step: Step) -> datetime:
     return at if warning.level is Level.RED or running.quiet is None else running.quiet.over_at(at)
 
 
-def _awaits(warning: Warning, until: Until) -> bool:
+def awaits(warning: Warning, until: Until) -> bool:
+    """Whether something has not come yet; of an ended warning nothing is awaited."""
+    if not warning.is_open:
+        return False
     if until is Until.DELIVERED:
         return warning.notified_at is None
     if until is Until.ACKNOWLEDGED:

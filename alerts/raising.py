@@ -5,12 +5,13 @@ A warning's clocks start at ``now``, the server's time of raising: late device d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts.deadlines import next_due_at
+from alerts.escalation import Chain, begun
 from domain.findings import Finding
 from domain.ids import derived_id
 from domain.rules import Level, RedWarning, Rules
@@ -54,7 +55,9 @@ def merge(existing_latest: Warning | None, finding: Finding) -> Merge:
     return Merge.RAISE if ended_at is None or finding.event_time > ended_at else Merge.IGNORE
 
 
-def raise_warning(finding: Finding, *, region: str, rules: Rules, warning_id: str, now: datetime) -> Warning:
+def raise_warning(
+    finding: Finding, *, region: str, rules: Rules, warning_id: str, now: datetime, chains: Iterable[Chain] = ()
+) -> Warning:
     """A new warning from a finding.
 
     Args:
@@ -62,6 +65,7 @@ def raise_warning(finding: Finding, *, region: str, rules: Rules, warning_id: st
         region: six digits of where the merchant is.
         rules: for the merchant's limit and ``close_within``.
         warning_id: a new id.
+        chains: the first that concerns it is laid down in it.
         now: server time; ``raised_at``, and what ``close_by`` counts from.
 
     Returns:
@@ -87,6 +91,7 @@ def raise_warning(finding: Finding, *, region: str, rules: Rules, warning_id: st
         zone=finding.zone,
         close_by=now + rules.close_within if finding.level is Level.RED else None,
     )
+    warning = begun(warning, chains)
     return replace(warning, next_due_at=next_due_at(warning, rules))
 
 

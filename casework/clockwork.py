@@ -14,10 +14,11 @@ from typing import TypeVar
 
 import structlog
 
-from alerts import deadlines, register_rules
+from alerts import deadlines, escalation, register_rules
 from alerts.deadlines import Due
-from casework import charging, intake, metrics
+from casework import charging, intake, metrics, words
 from casework.desk import Work
+from casework.escalating import escalated
 from casework.handling import change, event_of
 from casework.lots import judge
 from casework.outbound import tell_warning
@@ -42,7 +43,7 @@ KEEP_LETTERS: tuple[tuple[str | None, timedelta], ...] = (
     (None, timedelta(days=28)),
 )
 FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
-REMINDERS = {Due.REMIND_50: 50, Due.REMIND_75: 75, Due.REMIND_100: 100, Due.CONTROL_ENDED: 100}
+REMINDERS = {**deadlines.REMINDERS, **deadlines.RECTIFY_REMINDERS, Due.CONTROL_ENDED: 100}
 FLAGS = {Due.RECTIFY_OVERDUE: EventName.RECTIFY_OVERDUE, Due.CLOSURE_OVERDUE: EventName.CLOSURE_OVERDUE}
 
 
@@ -235,8 +236,10 @@ def pass_due(work: Work, warning: Warning, now: datetime) -> list[Event]:
     if not whats:  # a changed rule moved an instant; without this the index would offer the warning for ever
         _reindex(work, warning)
         return []
-    flagged = deadlines.flag(warning, whats, work.desk.rules)
-    events = [_event(what, flagged, now) for what in whats]
+    steps = escalation.due_steps(warning, now) if Due.ESCALATE in whats else ()
+    flagged = deadlines.flag(warning, whats, work.desk.rules, steps=steps)
+    events = [_event(what, flagged, now) for what in whats if what is not Due.ESCALATE]
+    events += [escalated(flagged, number, now) for number in steps]
     stored = change(work, warning, flagged, events[0], SYSTEM, reason=", ".join(what.value for what in whats))
     for event in events[1:]:
         tell_warning(work, event, stored)
@@ -247,7 +250,8 @@ def pass_due(work: Work, warning: Warning, now: datetime) -> list[Event]:
 def _event(what: Due, warning: Warning, now: datetime) -> Event:
     if what in FLAGS:
         return event_of(FLAGS[what], warning, SYSTEM, now, escalation_level=warning.escalation_level)
-    return event_of(EventName.WARNING_REMINDED, warning, SYSTEM, now, percent=REMINDERS[what], due=what.value)
+    clock = words.RECTIFY if what in deadlines.RECTIFY_REMINDERS else "close"
+    return event_of(EventName.WARNING_REMINDED, warning, SYSTEM, now, percent=REMINDERS[what], due=what.value, clock=clock)
 
 
 def _reindex(work: Work, warning: Warning) -> None:

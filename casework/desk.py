@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from alerts.escalation import Chain
 from alerts.routing import Route
 from casework.consequences.terms import Terms
 from casework.tray import Tray
@@ -34,6 +35,7 @@ class Desk:
         working_day: whether a Shanghai day is a working day, for the objection window.
         new_id: a fresh id for an instant.
         translator: the words of a locale, for notifications.
+        chains: who else is told when a warning does not move; the first that concerns one is laid down in it.
         terms: what follows from credit; None where a process has nothing to do with it.
         additives: what the standard permits; the empty table knows no name, and judges nothing.
     """
@@ -46,6 +48,7 @@ class Desk:
     new_id: Callable[[datetime], str] = new_id
     translator: Translator = source_language
     terms: Terms | None = None
+    chains: tuple[Chain, ...] = ()
     additives: AdditiveTable = field(default_factory=AdditiveTable)
 
     def scheme_of(self, merchant: Merchant) -> Scheme:

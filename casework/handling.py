@@ -14,10 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from alerts import deadlines, lifecycle
+from alerts.deadlines import Due
+from alerts.escalation import overdue_delivery, taken
 from alerts.lifecycle import Command
 from alerts.register_rules import RECORD_TYPE
 from casework import charging
 from casework.desk import Desk, Work
+from casework.escalating import escalated, settle
 from casework.outbound import tell_warning
 from casework.photos import Kept
 from domain.deductions import Deduction
@@ -122,6 +125,7 @@ def change(
     stored = replace(after, version=before.version + 1, next_due_at=deadlines.next_due_at(after, work.desk.rules))
     work.uow.warnings.save(stored, expected_version=before.version)
     work.tray.changed(stored)
+    settle(work, before, stored, event.at)
     record(work.uow, stored, before.state.value, event.at, actor, reason=reason, evidence_ids=evidence_ids)
     tell_warning(work, event, stored)
     return stored
@@ -252,6 +256,17 @@ def deliver(work: Work, warning_id: str, actor: Actor, now: datetime, *, how: st
     after = lifecycle.apply(before, Command.NOTIFY, actor=SYSTEM, rules=work.desk.rules, now=now)
     event = event_of(EventName.WARNING_NOTIFIED, after, SYSTEM, now, how=how)
     return Outcome(warning=change(work, before, after, event, actor, reason=how), events=(event,))
+
+
+def unreached(work: Work, warning_id: str, now: datetime) -> Outcome:
+    """A way to the merchant failed for good. Where none is left, somebody must go there, and is told at once."""
+    before = find(work.uow, warning_id, SYSTEM)
+    number = overdue_delivery(before)
+    if number is None or work.uow.outbox.ways_left(warning_id):
+        return Outcome(warning=before)
+    after = taken(before, (number,))
+    event = escalated(after, number, now)
+    return Outcome(warning=change(work, before, after, event, SYSTEM, reason=Due.ESCALATE.value), events=(event,))
 
 
 def submit(work: Work, warning_id: str, submission: Submission, actor: Actor, now: datetime) -> Outcome:

@@ -113,7 +113,10 @@ def _raise(
 ) -> Event:
     merchant = work.merchant(finding.uscc)
     warning_id = work.desk.new_id(now)
-    warning = raising.raise_warning(finding, region=merchant.region, rules=work.desk.rules, warning_id=warning_id, now=now)
+    desk = work.desk
+    warning = raising.raise_warning(
+        finding, region=merchant.region, rules=desk.rules, warning_id=warning_id, now=now, chains=desk.chains
+    )
     work.uow.warnings.add(warning)
     work.tray.raised(warning)
     store(FindingState.RAISED, warning.id)

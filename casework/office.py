@@ -13,6 +13,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import TypeVar
 
+from alerts.escalation import Chain
 from alerts.lifecycle import Command
 from alerts.routing import Route
 from casework import charging, clockwork, facts, handling, intake, letters, registration
@@ -57,6 +58,7 @@ class Office:
         new_id: a fresh id for an instant.
         translator: the words of a locale, for notifications; the source language without it.
         terms: what follows from credit; without them the bureau is closed.
+        chains: who else is told when a warning does not move; by default nobody.
         additives: what the standard permits of additives.
     """
 
@@ -72,6 +74,7 @@ class Office:
         new_id: Callable[[datetime], str] = new_id,
         translator: Translator = source_language,
         terms: Terms | None = None,
+        chains: Sequence[Chain] = (),
         additives: AdditiveTable | None = None,
     ) -> None:
         self._store = store
@@ -85,6 +88,7 @@ class Office:
             new_id=new_id,
             translator=translator,
             terms=terms,
+            chains=tuple(chains),
             additives=additives or AdditiveTable(),
         )
         self.bureau = Bureau(store, self.desk)
@@ -220,6 +224,10 @@ class Office:
     def department_told(self, push_id: str, now: datetime) -> None:
         """A liaison department's own system accepted a message of the joint punishment."""
         self._insisting(lambda work: pushes.arrived(work, push_id, now))
+
+    def unreached(self, warning_id: str, now: datetime) -> Outcome:
+        """A way to the merchant failed for good: where none is left, the step that says so is taken at once."""
+        return self._insisting(lambda work: handling.unreached(work, warning_id, now))
 
     # the clock
 

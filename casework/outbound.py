@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alerts.routing import WEBPUSH, Recipient, recipients
+from alerts.routing import EMAIL, SMS, WEBPUSH, Recipient, recipients, step_recipients
 from casework import words
 from casework.desk import Work
 from casework.views import deduction_item, warning_item
 from domain.deductions import Deduction
-from domain.events import Delivery, Event, Lane
+from domain.escalation import Until
+from domain.events import Delivery, Event, EventName, Lane
 from domain.findings import Finding
-from domain.parties import Merchant
+from domain.parties import Merchant, User
 from domain.rules import Level
 from domain.time import format_instant
 from domain.topics import Topic
@@ -58,7 +59,7 @@ def tell_warning(work: Work, event: Event, warning: Warning) -> None:
     """Enqueue a change of a warning: live pages, the ``warnings`` topic, and people."""
     merchant = work.merchant(warning.uscc)
     item = warning_item(warning, work.tray.evidence[warning.id] or (), merchant_name=merchant.name)
-    subject = _subject_of(warning, f"{warning.version}")
+    subject = _subject_of(warning, _version(event, warning))
     _enqueue(work.uow, event, subject, Address(Lane.LIVE, LIVE, warning.uscc), {**item, "event": event.name.value})
     record = {**_record(event), "warning": item}
     _enqueue(work.uow, event, subject, Address(Lane.KAFKA, Topic.WARNINGS.value, warning.uscc), record)
@@ -109,6 +110,19 @@ def tell_register(uow: UnitOfWork, key: str, value: Mapping[str, Any], now: date
     uow.outbox.add(delivery)
 
 
+def _version(event: Event, warning: Warning) -> str:
+    """What tells an event from another of the same name about the same warning; of steps, what they wait for comes first."""
+    if event.name is EventName.WARNING_ESCALATED:
+        return f"{event.data['until']}/{event.data['step']}.{warning.version}"
+    clock = event.data.get("clock")
+    return f"{warning.version}/{clock}" if clock == words.RECTIFY else f"{warning.version}"
+
+
+def told_of_step(warning_id: str, until: Until) -> str:
+    """How the keys of notifications begin that say that something has not come yet."""
+    return f"{EventName.WARNING_ESCALATED.value}:{warning_id}:{until.value}/"
+
+
 def _subject_of(warning: Warning, version: str) -> Subject:
     link, tag = f"/warnings/{warning.id}", f"warning-{warning.id}"
     return Subject(id=warning.id, version=version, link=link, tag=tag, warning_id=warning.id)
@@ -127,22 +141,46 @@ def _record(event: Event) -> dict[str, Any]:
 
 def _notify(work: Work, event: Event, subject: Subject, merchant: Merchant, warning: Warning | None) -> None:
     by = event.data.get("by")
-    for recipient in recipients(event, work.tray.people(event.uscc), work.desk.routes):
+    for recipient in _recipients(work, event, warning):
         user = recipient.user
         if user is not None and user.id == by:  # nobody needs to be told what they did themselves
             continue
         locale = user.locale if user is not None else recipient.route.locale
         payload = {**_message(event, subject, merchant, warning, work.desk.translator(locale)), "locale": locale}
-        for address in _addresses(work, recipient):
-            _enqueue(work.uow, event, subject, address, payload, to_merchant=recipient.to_merchant)
+        for address in addresses(work, recipient):
+            _enqueue(
+                work.uow,
+                event,
+                subject,
+                address,
+                payload,
+                to_merchant=recipient.to_merchant,
+                at=recipient.route.tells_at(event),
+            )
 
 
-def _addresses(work: Work, recipient: Recipient) -> Iterable[Address]:
-    if recipient.route.channel == WEBPUSH and recipient.user is not None:
-        for subscription in work.tray.phones[recipient.user.id] or ():
+def _recipients(work: Work, event: Event, warning: Warning | None) -> Iterable[Recipient]:
+    people = work.tray.people(event.uscc)
+    if event.name is EventName.WARNING_ESCALATED and warning is not None and warning.escalation is not None:
+        return step_recipients(event, warning.escalation.steps[event.data["step"]], people, work.desk.routes)
+    return recipients(event, people, work.desk.routes)
+
+
+def addresses(work: Work, recipient: Recipient) -> Iterable[Address]:
+    """Where a recipient is told: each browser of a user, a user's number or mail address if it is known, a route's address."""
+    user, channel = recipient.user, recipient.route.channel
+    if user is None:
+        yield Address(Lane.NOTIFY, channel, recipient.route.name)
+    elif channel == WEBPUSH:
+        for subscription in work.tray.phones[user.id] or ():
             yield Address(Lane.NOTIFY, WEBPUSH, subscription.id)
-    else:
-        yield Address(Lane.NOTIFY, recipient.route.channel, recipient.route.name)
+    elif address_of(user, channel):
+        yield Address(Lane.NOTIFY, channel, user.id)
+
+
+def address_of(user: User, channel: str) -> str:
+    """A user's telephone number or mail address; empty if nobody said it."""
+    return {SMS: user.phone, EMAIL: user.email}.get(channel) or ""
 
 
 def _message(
@@ -185,6 +223,7 @@ def _enqueue(
     payload: Mapping[str, Any],
     *,
     to_merchant: bool = False,
+    at: datetime | None = None,
 ) -> None:
     delivery = Delivery(
         key=f"{event.name.value}:{subject.id}:{subject.version}:{address.target}:{address.recipient}",
@@ -193,7 +232,7 @@ def _enqueue(
         recipient=address.recipient,
         payload=payload,
         created_at=event.at,
-        next_attempt_at=event.at,
+        next_attempt_at=at or event.at,
         warning_id=subject.warning_id,
         to_merchant=to_merchant,
     )

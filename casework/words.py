@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from domain.errors import BadInput
+from domain.escalation import Until
 from domain.events import EventName
 from domain.findings import Reason, ReasonCode
 from domain.rules import Level
@@ -112,6 +113,7 @@ HEADLINES: Mapping[EventName, str] = MappingProxyType(
         EventName.WARNING_ATTACHED: N_("同一问题再次出现：%(class)s"),
         EventName.WARNING_CORRECTED: N_("台账已更正，待核实：%(class)s"),
         EventName.WARNING_REMINDED: N_("闭环时限已过 %(percent)s%%：%(class)s"),
+        EventName.WARNING_ESCALATED: N_("请督办：%(class)s"),
         EventName.RECTIFY_OVERDUE: N_("整改逾期：%(class)s"),
         EventName.CLOSURE_OVERDUE: N_("24 小时闭环逾期：%(class)s"),
         EventName.FINDING_QUEUED: N_("待人工复核：%(class)s"),
@@ -134,9 +136,25 @@ HEADLINES: Mapping[EventName, str] = MappingProxyType(
     }
 )
 
+RECTIFY_REMINDED = N_("整改时限已过 %(percent)s%%：%(class)s")
+UNMET: Mapping[str, str] = MappingProxyType(
+    {
+        Until.DELIVERED: N_("仍未送达商户，请现场告知：%(class)s"),
+        Until.ACKNOWLEDGED: N_("商户仍未确认，请电话联系：%(class)s"),
+        Until.SUBMITTED: N_("商户仍未提交整改：%(class)s"),
+        Until.CLOSED: N_("仍未闭环：%(class)s"),
+    }
+)
+"""What a step of escalation says, by what it waited for."""
+DIGEST = N_("%(count)s 条通知")
+RED_DIGEST = N_("%(count)s 条通知，其中红色预警 %(red)s 条")
+NOT_NAMED = N_("另有 %(count)s 条，请打开查看")
+
 DEADLINE = N_("%(merchant)s。%(why)s。闭环截止 %(close_by)s")
 NO_DEADLINE = N_("%(merchant)s。%(why)s")
 CHARGE = N_("违规代码 %(violation_code)s：基础分 %(base)s，第 %(ordinal)s 次，扣 %(points)s 分")
+RECTIFY = "rectify"
+"""The clock of a reminder that is not about the 24 hours."""
 WHOLE_PICTURE = N_("全画面")
 
 
@@ -195,4 +213,9 @@ def headline(event: EventName, data: Mapping[str, object], translate: Translate 
         params["what"] = translate(str(params["what"]))
     if "level" in params:
         params["level"] = translate(LEVELS[Level(str(params["level"]))])
-    return fill(HEADLINES[event], params, translate)
+    template = HEADLINES[event]
+    if event is EventName.WARNING_REMINDED and data.get("clock") == RECTIFY:
+        template = RECTIFY_REMINDED
+    elif event is EventName.WARNING_ESCALATED:
+        template = UNMET.get(str(data.get("until")), template)
+    return fill(template, params, translate)

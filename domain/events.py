@@ -26,6 +26,7 @@ class EventName(StrEnum):
     WARNING_ATTACHED = "warning.attached"
     WARNING_CORRECTED = "warning.corrected"
     WARNING_REMINDED = "warning.reminded"
+    WARNING_ESCALATED = "warning.escalated"
     RECTIFY_OVERDUE = "warning.rectify_overdue"
     CLOSURE_OVERDUE = "warning.closure_overdue"
     FINDING_QUEUED = "finding.queued"
@@ -74,8 +75,8 @@ class Delivery:
     """One outbox entry: what to send where, exactly once enqueued (``key`` is unique), sent at least once.
 
     Attributes:
-        target: Kafka topic, ``live``, or a channel name (``webpush``, ``webhook``).
-        recipient: Kafka key, subscription id, route name.
+        target: Kafka topic, ``live``, or a channel name (``webpush``, ``sms``, …).
+        recipient: Kafka key, subscription id, user id (``sms``, ``email``), route name.
         payload: JSON object.
     """
 

@@ -79,6 +79,9 @@ _CANCEL = (
     )
     .values(state=DeliveryState.DONE, settled_at=bindparam("at"), last_error=bindparam("why"))
 )
+_WAYS = (
+    select(_O.id).where(tables.PENDING, _O.warning_id == bindparam("of_warning"), _O.lane == Lane.NOTIFY, _O.to_merchant).limit(1)
+)
 _PENDING = select(func.count(), func.min(_O.created_at)).where(tables.PENDING)
 _OLD = select(_O.id).where(tables.DONE, _O.settled_at < bindparam("before"))
 _DROP_DONE = delete(tables.outbox).where(_O.id.in_(_OLD.order_by(_O.settled_at).limit(bindparam("limit"))))
@@ -183,6 +186,10 @@ class SqlOutbox:
         """Settle the waiting notifications of a warning whose key begins so; the prefix has no ``%`` or ``_`` of its own."""
         values = {"of_warning": warning_id, "prefix": prefix, "at": at, "why": storable(why)}
         return self._pen.execute(_CANCEL, values).rowcount
+
+    def ways_left(self, warning_id: str) -> bool:
+        """Whether a notification that would confirm delivery to the merchant still waits."""
+        return self._pen.execute(_WAYS, {"of_warning": warning_id}).first() is not None
 
     def pending(self) -> tuple[int, datetime | None]:
         """How many are waiting, and since when the oldest."""

@@ -338,6 +338,9 @@ class Outbox(Protocol):
     def cancel(self, warning_id: str, prefix: str, at: datetime, *, why: str) -> int:
         """Settle the waiting notifications of a warning whose key begins so: they are not needed any more; how many."""
 
+    def ways_left(self, warning_id: str) -> bool:
+        """Whether a notification that would confirm delivery to the merchant still waits."""
+
     def pending(self) -> tuple[int, datetime | None]:
         """How many are waiting, and since when the oldest."""
 

@@ -25,6 +25,10 @@ DUES: Mapping[str, str] = MappingProxyType(
         Due.REMIND_50: _("闭环时限已过一半，已提醒"),
         Due.REMIND_75: _("闭环时限已过四分之三，已提醒"),
         Due.REMIND_100: _("闭环时限已到，已提醒"),
+        Due.RECTIFY_50: _("整改时限已过一半，已提醒商户"),
+        Due.RECTIFY_75: _("整改时限已过四分之三，已提醒商户"),
+        Due.RECTIFY_100: _("整改时限已到，已提醒商户"),
+        Due.ESCALATE: _("已逐级督办"),
         Due.CONTROL_ENDED: _("长期管控期满"),
     }
 )
@@ -34,7 +38,15 @@ SENT_BACK = _("核实未通过，退回整改")
 REOPENED = _("重新打开")
 VERIFIED = _("核实，闭环")
 HOW: Mapping[str, str] = MappingProxyType(
-    {"opened": _("商户打开了预警"), "webpush": _("浏览器推送已送达"), "webhook": _("消息接口已送达"), "delivered": _("已送达")}
+    {
+        "opened": _("商户打开了预警"),
+        "webpush": _("浏览器推送已送达"),
+        "webhook": _("消息接口已送达"),
+        "dingtalk": _("钉钉已送达"),
+        "wecom": _("企业微信已送达"),
+        "feishu": _("飞书已送达"),
+        "delivered": _("已送达"),
+    }
 )
 CORRECTED = _("台账已更正")
 ON_THE_SPOT = _("现场核实")

@@ -38,9 +38,29 @@ def test_reminders_come_at_half_three_quarters_and_the_end():
         assert due(warning, RULES, now) == ()
 
 
-def test_a_sweep_that_slept_gives_one_reminder_not_three():
+def test_the_merchant_is_reminded_of_its_own_limit_from_the_delivery_on():
     warning = told()
-    assert due(warning, RULES, T0 + 30 * HOUR) == (Due.RECTIFY_OVERDUE, Due.REMIND_100, Due.CLOSURE_OVERDUE)
+    for hours, what in ((7, Due.RECTIFY_50), (10, Due.RECTIFY_75)):
+        now = T0 + hours * HOUR
+        assert due(warning, RULES, now - TICK) == ()
+        assert (warning.next_due_at, due(warning, RULES, now)) == (now, (what,))
+        warning = flag(warning, (what,), RULES)
+    assert due(warning, RULES, T0 + 12 * HOUR) == (Due.REMIND_50,), "the other clock has its own"
+    assert due(warning, RULES, T0 + 13 * HOUR) == (Due.REMIND_50, Due.RECTIFY_100)
+    assert not set(due(submitted(told(), 2), RULES, T0 + 11 * HOUR)), "who has submitted is not reminded"
+
+
+def test_a_limit_cut_by_the_24_hours_is_reminded_of_over_what_is_left():
+    warning = told(hours=16)
+    assert warning.rectify_by == warning.close_by
+    assert Due.RECTIFY_50 not in due(warning, RULES, T0 + 20 * HOUR - TICK)
+    assert Due.RECTIFY_50 in due(warning, RULES, T0 + 20 * HOUR)
+
+
+def test_a_sweep_that_slept_gives_one_reminder_of_each_clock_not_three():
+    warning = told()
+    expected = (Due.RECTIFY_100, Due.RECTIFY_OVERDUE, Due.REMIND_100, Due.CLOSURE_OVERDUE)
+    assert due(warning, RULES, T0 + 30 * HOUR) == expected
 
 
 def test_being_overdue_escalates_and_is_flagged_once():
@@ -69,8 +89,10 @@ def test_a_submission_stops_the_merchants_clock_but_not_the_regulators():
 def test_reminders_of_a_reopened_warning_count_from_the_reopening():
     closed = apply(told(), Command.FILE_CASE, actor=INSPECTOR, rules=RULES, now=T0 + 2 * HOUR)
     warning = apply(closed, Command.REOPEN, actor=INSPECTOR, rules=RULES, now=T0 + 100 * HOUR)
-    assert warning.next_due_at == T0 + 112 * HOUR
-    assert due(warning, RULES, T0 + 112 * HOUR) == (Due.REMIND_50,)
+    assert due(warning, RULES, T0 + 106 * HOUR - TICK) == ()
+    assert warning.next_due_at == T0 + 106 * HOUR
+    assert due(warning, RULES, T0 + 106 * HOUR) == (Due.RECTIFY_50,)
+    assert Due.REMIND_50 in due(warning, RULES, T0 + 112 * HOUR)
 
 
 def test_a_control_falls_due_at_its_end_once_and_close_by_no_longer():
@@ -100,6 +122,11 @@ def _oracle(warning, now: datetime) -> set[str]:
     waits = warning.state in (State.NOTIFIED, State.ACKNOWLEDGED, State.RECTIFYING)
     if waits and warning.rectify_by and now > warning.rectify_by and not warning.rectify_overdue:
         found.add("rectify")
+    if waits and warning.rectify_by and not warning.rectify_overdue:
+        gone = 100 - 100 * ((warning.rectify_by - now) / timedelta(hours=12))
+        reached = max((p for p in (50, 75, 100) if p <= gone), default=0)
+        if reached > (warning.rectify_reminded_percent or 0):
+            found.add("remind the merchant")
     if warning.close_by:
         if now > warning.close_by and not warning.closure_overdue:
             found.add("closure")
@@ -121,10 +148,11 @@ minutes = st.integers(min_value=-60, max_value=48 * 60).map(lambda n: T0 + n * M
     rectify_overdue=st.booleans(),
     closure_overdue=st.booleans(),
     reminded_percent=st.sampled_from([0, 50, 75, 100]),
+    rectify_reminded_percent=st.sampled_from([None, 50, 75, 100]),
 )
 @settings(max_examples=60, deadline=None)
 def test_next_due_at_is_the_first_instant_a_brute_force_search_finds(**attributes):
-    warning = replace(a_warning(), **attributes)
+    warning = replace(a_warning(), notified_at=T0 - timedelta(days=3), **attributes)
     start = T0 - timedelta(hours=26)
     grid = [start + n * MINUTE + tick for n in range(76 * 60) for tick in (timedelta(), TICK)]
     first = next((at for at in grid if _oracle(warning, at)), None)

@@ -57,11 +57,12 @@ def test_the_merchants_limit_is_flagged_and_escalates_one_level(scene: Scene) ->
     assert (flagged.rectify_overdue, flagged.escalation_level, flagged.closure_overdue) == (True, 1, False)
 
 
-def test_a_sweep_that_slept_marks_everything_once_and_reminds_once(scene: Scene) -> None:
+def test_a_sweep_that_slept_marks_everything_once_and_reminds_once_of_each_clock(scene: Scene) -> None:
     warning = scene.raised()
     scene.office.delivered(warning.id, scene.now)
     report = scene.office.sweep(scene.later(days=3))
     assert [event.name for event in report.events] == [
+        EventName.WARNING_REMINDED,
         EventName.RECTIFY_OVERDUE,
         EventName.WARNING_REMINDED,
         EventName.CLOSURE_OVERDUE,
