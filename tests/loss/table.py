@@ -40,10 +40,10 @@ round. When the time is over and all is quiet, what was acknowledged is compared
 - Limits are shortened by configuration, so that deadlines fall due during the run: close_by after {Clocks().close_within_s:g} s,
   rectify_by {Clocks().rectify_within_s:g} s after delivery. Nothing else differs from an ordinary site.
 - In the tables by process each item is counted to the kill nearest in time, so that their sums are the whole.
-- The embedded broker is nats-server, which syncs before it acknowledges; Apache Kafka is run with the same one, and with Mosquitto
-  by `--broker mosquitto`. Mosquitto acknowledges a turn of its loop before it writes: killed in that moment it loses what a foreign
-  client believes safe, whoever stands behind it. The product's own edge publisher keeps an acknowledged fact a moment
-  longer and sends it again if the connection breaks meanwhile.
+- The embedded broker is nats-server, which syncs before it acknowledges; Apache Kafka is run with the same one, and with
+  Mosquitto by `--broker mosquitto`. Mosquitto acknowledges a turn of its loop before it writes: killed in that moment it loses
+  what a foreign client believes safe, whoever stands behind it. The product's own edge publisher keeps an acknowledged fact a
+  moment longer and sends it again if the connection breaks meanwhile.
 - Live pages (Redis) are not counted: they are rebuilt from SQL. Frames are perishable; what was found in them is counted.
 """
 
