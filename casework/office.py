@@ -25,6 +25,7 @@ from casework.consequences.terms import Terms
 from casework.desk import Desk, Work, new_id
 from casework.handling import Outcome, Submission
 from casework.photos import Photo, keep
+from casework.registers.clerk import Clerk
 from casework.registration import Registration, Roll
 from casework.words import Translator, source_language
 from credit.scheme import Scheme
@@ -92,6 +93,7 @@ class Office:
             additives=additives or AdditiveTable(),
         )
         self.bureau = Bureau(store, self.desk)
+        self.clerk = Clerk(store, self.desk, self._insisting)
 
     # facts
 
