@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from configs.notification_checks import notification_checks
 from configs.problems import Problem, nearest
 from configs.values import Configuration
 from domain.ids import organisation_check_matches
@@ -35,6 +36,7 @@ def cross_check(configuration: Configuration, directory: Path) -> list[Problem]:
         _users,
         _departments,
         _routes,
+        *notification_checks(),
         _codes,
         _clauses,
     )
@@ -51,6 +53,7 @@ def _twice(configuration: Configuration) -> Iterator[Problem]:
         ("devices.yaml", "devices", "id", [device.id for device in configuration.devices]),
         ("users.yaml", "users", "login", [user.login for user in configuration.users]),
         ("routes.yaml", "routes", "name", [route.name for route in configuration.routes]),
+        ("escalations.yaml", "chains", "name", [chain.name for chain in configuration.chains]),
     )
     for file, key, field, values in lists:
         for value, count in Counter(values).items():

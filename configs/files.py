@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from configs.values import Site
-from configs.words import Clock, DeviceId, Instant, Name, Region, RegionPrefix, Strict, Uscc, Word
+from configs.words import Clock, DeviceId, Email, Instant, Name, Phone, Region, RegionPrefix, Strict, Uscc, Word
 from domain.ids import DeviceKind, derived_id, device_kind, licence_verified
 from domain.parties import BusinessForm, Camera, Device, Merchant, OpeningHours, Role, User, Zone, ZoneKind
 
@@ -190,6 +190,8 @@ class UserEntry(Strict):
     region: RegionPrefix | None = None
     department: Word | None = None
     locale: Annotated[str, Field(pattern="^(zh|en)$")] = "zh"
+    phone: Phone | None = None
+    email: Email | None = None
     active: bool = True
 
     @model_validator(mode="after")
@@ -218,6 +220,8 @@ class UserEntry(Strict):
             locale=self.locale,
             active=self.active,
             department=self.department,
+            phone=self.phone,
+            email=self.email,
         )
 
 

@@ -14,6 +14,7 @@ from configs.connector_files import ConnectorsFile
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
+from configs.notification_files import ChannelsFile, EscalationsFile
 from configs.rule_files import RulesFile
 from configs.scheme_files import RoutesFile, SchemeFile
 from configs.workdays import WorkdaysFile
@@ -25,6 +26,8 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "users": UsersFile,
     "rules": RulesFile,
     "routes": RoutesFile,
+    "channels": ChannelsFile,
+    "escalations": EscalationsFile,
     "scheme": SchemeFile,
     "workdays": WorkdaysFile,
     "consequences": ConsequencesFile,

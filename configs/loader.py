@@ -19,6 +19,7 @@ from configs.connector_files import ConnectorsFile
 from configs.consequence_files import ConsequencesFile
 from configs.department_files import DepartmentsFile, DocumentsFile
 from configs.files import DevicesFile, MerchantsFile, SiteFile, UsersFile
+from configs.notification_files import ChannelsFile, EscalationsFile
 from configs.problems import Problem, as_error, of_validation
 from configs.reading import names_of, read_yaml
 from configs.rule_files import RulesFile, overlay
@@ -40,6 +41,8 @@ _FILES: Final = {
     "users.yaml": UsersFile,
     "rules.yaml": RulesFile,
     "routes.yaml": RoutesFile,
+    "channels.yaml": ChannelsFile,
+    "escalations.yaml": EscalationsFile,
     "workdays.yaml": WorkdaysFile,
     "consequences.yaml": ConsequencesFile,
     "assessments.yaml": AssessmentsFile,
@@ -168,6 +171,8 @@ def _assemble(models: dict[str, Any], schemes: dict[str, RatedScheme]) -> Config
         users=tuple(entry.value() for entry in models["users.yaml"].users),
         rules=models["rules.yaml"].value(),
         routes=tuple(entry.value() for entry in models["routes.yaml"].routes),
+        channels=models["channels.yaml"].value(),
+        chains=tuple(entry.value() for entry in models["escalations.yaml"].chains),
         schemes={name: scheme.ledger or chargeless(name, scheme.title) for name, scheme in schemes.items()},
         ratings=schemes,
         calendar=models["workdays.yaml"].value(),

@@ -9,9 +9,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from alerts.routing import WEBHOOK, WEBPUSH, Route
+from alerts.routing import PERSONAL, ROBOTS, WEBHOOK, WECOM, Route
 from configs.degree_files import DegreeEntry, ThresholdEntry
 from configs.measure_files import MeasuresEntry
+from configs.notification_files import CHANNELS, QuietEntry, Variable
 from configs.quantities import GradeName, Quantity
 from configs.rating_files import RatingEntry
 from configs.words import Code, RegionPrefix, Strict, Uscc, Word
@@ -25,7 +26,6 @@ from domain.rules import Level
 Points = Annotated[Quantity, Field(ge=0, max_digits=6, decimal_places=2)]
 """Never a binary float; at most two decimals."""
 Title = dict[Annotated[str, Field(pattern="^(zh|en)$")], Annotated[str, Field(max_length=120)]]
-Variable = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$", description="name of an environment variable")]
 
 
 class BandEntry(Strict):
@@ -156,26 +156,40 @@ class RouteEntry(Strict):
     """One way to somebody; an empty filter restricts nothing."""
 
     name: Word
-    channel: Annotated[str, Field(pattern=f"^({WEBPUSH}|{WEBHOOK})$", description=f"{WEBPUSH} or {WEBHOOK}")]
+    channel: Annotated[str, Field(pattern=f"^({'|'.join(CHANNELS)})$", description=", ".join(CHANNELS))]
     events: tuple[EventName, ...] = ()
     levels: tuple[Level, ...] = ()
     roles: tuple[Role, ...] = ()
     url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     url_env: Variable | None = None
+    token_env: Variable | None = None
     secret_env: Variable | None = None
     check_errcode: bool = False
     confirms_delivery: bool = True
     merchants: tuple[Uscc, ...] = ()
     region: RegionPrefix | None = None
+    quiet: QuietEntry | None = None
     locale: Annotated[str, Field(pattern="^(zh|en)$")] = "zh"
 
     @model_validator(mode="after")
     def _has_an_address(self) -> Self:
         if self.channel == WEBHOOK and bool(self.url) == bool(self.url_env):
             raise ValueError("a webhook needs either url or url_env")
-        if self.channel == WEBPUSH and (self.url or self.url_env or self.secret_env):
-            raise ValueError("webpush goes to the users' browsers; leave url, url_env and secret_env out")
+        if self.channel in PERSONAL and (self.url or self.url_env or self.token_env or self.secret_env):
+            raise ValueError(f"{self.channel} goes to users; leave url, url_env, token_env and secret_env out")
+        if self.channel in ROBOTS:
+            self._has_a_token()
+        elif self.token_env:
+            raise ValueError(f"only a robot ({', '.join(sorted(ROBOTS))}) has a token_env")
         return self
+
+    def _has_a_token(self) -> None:
+        if bool(self.url_env) == bool(self.token_env):
+            raise ValueError("a robot needs either token_env, or url_env with its whole address: both hold its token")
+        if self.url and (self.url_env or "{token}" not in self.url):
+            raise ValueError("the url of a robot goes with token_env, and has {token} where the token belongs")
+        if self.channel == WECOM and self.secret_env:
+            raise ValueError("a robot of WeCom knows no signature; leave secret_env out")
 
     def value(self) -> Route:
         """The domain value."""
@@ -187,11 +201,13 @@ class RouteEntry(Strict):
             roles=frozenset(self.roles),
             url=self.url,
             url_env=self.url_env or "",
+            token_env=self.token_env or "",
             secret_env=self.secret_env or "",
             check_errcode=self.check_errcode,
             confirms_delivery=self.confirms_delivery,
             merchants=frozenset(self.merchants),
             region=self.region or "",
+            quiet=None if self.quiet is None else self.quiet.value(),
             locale=self.locale,
         )
 

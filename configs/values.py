@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from alerts.escalation import Chain
+from alerts.gateways import ChannelSettings
 from alerts.routing import Route
 from configs.assessment_files import Assessing
 from configs.connector_files import ProvincialTerms
@@ -71,6 +73,8 @@ class Configuration:
 
     Attributes:
         schemes: what violations cost, by name of the scheme; a scheme without a ledger costs nothing.
+        chains: who else is told when a warning does not move.
+        channels: what the channels know of the other end.
         ratings: every scheme, by name, for ``credit.rating``.
         provincial: how the provincial public-credit register is asked; without an address it is not.
         assessments: from what the facts of the monthly assessment are counted, and who publishes.
@@ -85,6 +89,8 @@ class Configuration:
     routes: tuple[Route, ...]
     calendar: Calendar
     consequences: Consequences
+    chains: tuple[Chain, ...] = ()
+    channels: ChannelSettings = field(default_factory=ChannelSettings)
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
     ratings: Mapping[str, RatedScheme] = field(default_factory=dict)
     assessments: Assessing = field(default_factory=Assessing)

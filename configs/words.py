@@ -89,6 +89,12 @@ DeviceId = Annotated[
 ]
 Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"})]
+Phone = Annotated[
+    str,
+    BeforeValidator(_digits),
+    Field(pattern=r"^\+?[0-9]{5,15}$", description="telephone number for text messages, digits with + at most"),
+]
+Email = Annotated[str, Field(pattern=r"^[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}$", description="address for e-mail")]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Code = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{1,4}$")]

@@ -5,10 +5,10 @@ tells it whether that makes sense.
 """
 
 from alerts.channels.dingtalk import DingTalk
-from alerts.channels.email import Email, Server, Tls
+from alerts.channels.email import Email
 from alerts.channels.feishu import Feishu
 from alerts.channels.message import Accepted, Channel, FailureReason, Message, PushKeys, Rejected, Target
-from alerts.channels.sms import Gateway, Sms
+from alerts.channels.sms import Sms
 from alerts.channels.webhook import Webhook
 from alerts.channels.webpush import WebPush, push_address
 from alerts.channels.wecom import WeCom
@@ -20,14 +20,11 @@ __all__ = [
     "Email",
     "FailureReason",
     "Feishu",
-    "Gateway",
     "Message",
     "PushKeys",
     "Rejected",
-    "Server",
     "Sms",
     "Target",
-    "Tls",
     "WeCom",
     "WebPush",
     "Webhook",

@@ -14,8 +14,6 @@ import httpx
 
 from alerts.channels.robot import Robot, signature, with_link
 
-PUBLISHED = "https://oapi.dingtalk.com/robot/send?access_token={token}"
-
 
 class DingTalk(Robot):
     """The channel ``dingtalk``."""

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
-from enum import StrEnum
 
 import aiosmtplib
 from aiosmtplib.errors import (
@@ -27,38 +25,10 @@ from aiosmtplib.errors import (
 from alerts.channels.message import Accepted, FailureReason, Message, Rejected, Target
 from alerts.channels.post import host_allowed, is_loopback
 from alerts.channels.robot import link_of, with_link
+from alerts.gateways import Server, Tls
 
 R = FailureReason
 ACCEPTED = 250
-
-
-class Tls(StrEnum):
-    """How the connection is protected."""
-
-    IMPLICIT = "implicit"  # from the first byte, port 465
-    STARTTLS = "starttls"  # the server must offer it, port 587
-    NONE = "none"  # only to this machine, or where the host is allowed to
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One SMTP server and who writes through it.
-
-    Attributes:
-        sender: mail address.
-        sender_name: shown beside it.
-        user, password: empty where the server asks for none.
-        plain_hosts: hosts that may be spoken to without TLS, beside this machine itself.
-    """
-
-    host: str
-    sender: str
-    port: int = 465
-    tls: Tls = Tls.IMPLICIT
-    sender_name: str = ""
-    user: str = ""
-    password: str = field(default="", repr=False)
-    plain_hosts: tuple[str, ...] = ()
 
 
 class Email:

@@ -15,8 +15,6 @@ import httpx
 
 from alerts.channels.robot import Robot, signature
 
-PUBLISHED = "https://open.feishu.cn/open-apis/bot/v2/hook/{token}"
-
 
 class Feishu(Robot):
     """The channel ``feishu``."""

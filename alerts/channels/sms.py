@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,36 +18,7 @@ import httpx
 from alerts.channels.message import Accepted, FailureReason, Message, Rejected, Target
 from alerts.channels.post import Answer, Poster, address, without_secrets
 from alerts.channels.robot import link_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
-    """How one gateway is spoken to.
-
-    Attributes:
-        url: template of the address; what is put in is percent-encoded.
-        form: the fields go as ``application/x-www-form-urlencoded``, else as JSON.
-        headers: name → template.
-        fields: name → template, or for JSON a structure of them.
-        secret: stands for ``{secret}``.
-        code: path of the answer's code, as ``code`` or ``Result.0.Code``; without one every 2xx answer is acceptance.
-        accepted, duplicate, too_fast, busy: values of the code, as text: sent; it has the key already; slower; later.
-        most_characters: a longer text is cut.
-        plain_hosts: hosts that may be posted to without TLS, beside this machine itself.
-    """
-
-    url: str
-    form: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    secret: str = field(default="", repr=False)
-    code: str = ""
-    accepted: frozenset[str] = frozenset({"0"})
-    duplicate: frozenset[str] = frozenset()
-    too_fast: frozenset[str] = frozenset()
-    busy: frozenset[str] = frozenset()
-    most_characters: int = 300
-    plain_hosts: tuple[str, ...] = ()
+from alerts.gateways import Gateway
 
 
 class Sms:

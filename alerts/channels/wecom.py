@@ -13,8 +13,6 @@ import httpx
 
 from alerts.channels.robot import Robot, with_link
 
-PUBLISHED = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={token}"
-
 
 class WeCom(Robot):
     """The channel ``wecom``."""

@@ -15,16 +15,14 @@ from alerts.channels import (
     Email,
     FailureReason,
     Feishu,
-    Gateway,
     Message,
-    Server,
     Sms,
     Target,
-    Tls,
     Webhook,
     WebPush,
     WeCom,
 )
+from alerts.gateways import Gateway, Server, Tls
 from tests.contract.channels.push_service import Browser, Service, a_vapid_key
 from tests.contract.channels.smtp_service import PostOffice
 

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from alerts.channels import DingTalk, FailureReason, Feishu, Rejected, Target, WeCom, dingtalk, feishu, wecom
+from alerts.channels import DingTalk, FailureReason, Feishu, Rejected, Target, WeCom
+from alerts.gateways import PUBLISHED
 from tests.contract.channels.harness import MESSAGE, NOW, PUBLIC
 
 LINK = f"{PUBLIC}/warnings/w-1"
@@ -79,9 +80,9 @@ async def test_an_answer_without_its_code_is_no_acceptance(service, kind, body):
     assert (rejected.value.reason, rejected.value.retry) == (FailureReason.ERRCODE, False)
 
 
-@pytest.mark.parametrize("module", [dingtalk, wecom, feishu])
-def test_the_published_address_takes_a_token(module):
-    parts = urlsplit(module.PUBLISHED.replace("{token}", "abc"))
+@pytest.mark.parametrize("kind", [DingTalk, WeCom, Feishu])
+def test_the_published_address_takes_a_token(kind):
+    parts = urlsplit(PUBLISHED[kind.name].replace("{token}", "abc"))
     assert (parts.scheme, "abc" in parts.path + parts.query) == ("https", True)
 
 

@@ -8,8 +8,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from alerts.channels import FailureReason, Gateway, Rejected, Sms, Target
+from alerts.channels import FailureReason, Rejected, Sms, Target
 from alerts.channels.sms import filled
+from alerts.gateways import Gateway
 from tests.contract.channels.harness import MESSAGE, NOW, PHONE, PUBLIC, SECRET, a_gateway, an_sms
 
 
