@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from casework.consequences import draws, risk, rolls, standing, telling
 from casework.consequences.filing import Filed
@@ -26,6 +26,7 @@ class Published:
         grade: ``green``, ``blue``, … or ``provisional``, ``unrated``.
         score: as shown.
         report_id: the report it stands in.
+        known_since: since when the merchant is under supervision, where that is known; the day of publication otherwise.
     """
 
     uscc: str
@@ -34,6 +35,7 @@ class Published:
     grade: str
     score: str = ""
     report_id: str = ""
+    known_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def _stand(work: Work, results: Iterable[Published], now: datetime) -> None:
             grade=one.grade,
             month=one.month,
             effective_at=now,
-            known_since=before.case.known_since if before is not None else local_day(now),
+            known_since=before.case.known_since if before is not None else one.known_since or local_day(now),
             score=one.score,
             report_id=one.report_id,
             version=before.case.version + 1 if before is not None else 1,
