@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from cli.language import spoken
 from domain.errors import KitchenError
 
 _OWNER_ONLY = 0o077
@@ -26,7 +27,7 @@ class Kitchen(TyperGroup):
         try:
             return super().invoke(ctx)
         except KitchenError as error:
-            print(f"kitchen: {error}", file=sys.stderr)
+            print(f"kitchen: {_told(error, ctx)}", file=sys.stderr)
             raise typer.Exit(1) from None
         except BaseExceptionGroup as group:  # what a task of a worker raised
             ours = _first(group)
@@ -38,6 +39,15 @@ class Kitchen(TyperGroup):
             raise typer.Exit(1) from None
         finally:
             os.umask(before)
+
+
+def _told(error: KitchenError, ctx: Any) -> str:
+    language = spoken(ctx)
+    if language == "en":
+        return str(error)
+    from cli.sentences import error_in
+
+    return error_in(error, language)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> KitchenError | None:

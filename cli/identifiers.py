@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterable
 
 from cli.output import show_json
+from cli.sentences import clause_in
 from domain.errors import BadInput, Code
 from domain.id_checks import IdKind, check_id
 
 
-def check(texts: Iterable[str], kind: str | None) -> None:
+def check(texts: Iterable[str], kind: str | None, *, language: str) -> None:
     """Print what was found about each text.
 
     Raises:
@@ -20,7 +21,7 @@ def check(texts: Iterable[str], kind: str | None) -> None:
     for text in texts:
         for one in (line.rstrip("\r\n") for line in sys.stdin) if text == "-" else (text,):
             found = check_id(one, meant)
-            show_json({"text": found.text, "kind": found.kind.value, "valid": found.valid, "why": found.why})
+            show_json({"text": found.text, "kind": found.kind.value, "valid": found.valid, "why": clause_in(found.why, language)})
 
 
 def _kind(word: str) -> IdKind:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli import assessments, consequences, interruptions
+from cli import assessments, consequences, interruptions, ratings
 from cli.errors import Kitchen
 from cli.options import DEFAULT_DATA, Config, Data, Json, MetricsHost, MetricsPort, Model, Mqtt, config_of, setting
 from cli.worker import work
@@ -30,8 +30,7 @@ workers = typer.Typer(
 audit = typer.Typer(cls=Kitchen, help="The append-only trail.", no_args_is_help=True)
 app.add_typer(workers, name="run")
 app.add_typer(audit, name="audit")
-schemes = typer.Typer(cls=Kitchen, help="The rating schemes: list, check, describe their facts.")
-app.add_typer(schemes, name="schemes", invoke_without_command=True)
+ratings.add_to(app)
 consequences.add_to(app)
 assessments.add_to(app)
 interruptions.add_to(app)
@@ -337,57 +336,3 @@ def config_schema(
 
     for path in write_schemas(directory):
         print(path)
-
-
-Language = Annotated[str, typer.Option("--lang", metavar="zh|en", help="Language of the texts.")]
-OwnSchemes = Annotated[
-    Path | None, typer.Option("--config", metavar="DIR", help="A configuration whose schemes/ lie over the shipped ones.")
-]
-
-
-@app.command()
-def rate(
-    scheme: Annotated[str, typer.Argument(metavar="SCHEME", help="zhenhai, xiangshan, rizhao, fhrs, nyc, or a scheme file.")],
-    facts: Annotated[
-        Path, typer.Option("--facts", metavar="FILE", help="The facts of one merchant as JSON; - is standard input.")
-    ],
-    config: OwnSchemes = None,
-    lang: Language = "zh",
-    as_json: Json = False,
-) -> None:
-    """Rate one merchant from facts alone; `kitchen schemes facts SCHEME` says which."""
-    from cli.rate import rate as run
-
-    run(scheme, facts, config=config, language=lang, as_json=as_json)
-
-
-@schemes.callback(invoke_without_command=True)
-def list_schemes(ctx: typer.Context, config: OwnSchemes = None, lang: Language = "zh", as_json: Json = False) -> None:
-    """The rating schemes: list them, check a file, describe their facts."""
-    from cli.rate import schemes as show
-
-    if ctx.invoked_subcommand is None:
-        show(config=config, language=lang, as_json=as_json)
-
-
-@schemes.command("check")
-def check_scheme(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A scheme file.")],
-    as_json: Json = False,
-) -> None:
-    """Validate a scheme file: file, key, what is wrong; exit status 1 if anything is."""
-    from cli.rate import check as look
-
-    look(file, as_json=as_json)
-
-
-@schemes.command("facts")
-def scheme_facts(
-    scheme: Annotated[str, typer.Argument(metavar="SCHEME", help="A scheme's name or file.")],
-    config: OwnSchemes = None,
-    lang: Language = "zh",
-) -> None:
-    """Print the JSON Schema of the facts a scheme is rated from."""
-    from cli.rate import facts_schema as show
-
-    show(scheme, config=config, language=lang)

@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
 
 import typer
 from rich.console import Console
 
+from cli.language import LANGUAGES, translator
 from cli.output import show_json, show_table
+from cli.sentences import clause_in
 from configs.scheme_catalogue import find_scheme, read_scheme, schemes_in
 from credit.rating.facts import read_facts
 from credit.rating.kinds import compiled
 from credit.rating.value import Line, Rating, plain
-from domain.errors import BadInput, Code, ConfigurationError
-
-_WORDS: Final = {
-    "zh": {
-        "score": "得分",
-        "unrounded": "未舍入",
-        "band": "得分对应等级",
-        "grade": "等级",
-        "version": "版本",
-        "proposed": "（拟定，须经署名决定）",
-        "reasons": "理由",
-        "measures": "措施",
-        "lines": ("编号", "分值", "满分", "依据"),
-        "schemes": ("名称", "说明", "类型", "等级", "版本"),
-        "none": "无",
-    },
-    "en": {
-        "score": "score",
-        "unrounded": "unrounded",
-        "band": "by the score alone",
-        "grade": "grade",
-        "version": "version",
-        "proposed": " (proposed: a named person decides)",
-        "reasons": "reasons",
-        "measures": "measures",
-        "lines": ("id", "points", "max", "why"),
-        "schemes": ("name", "title", "kind", "grades", "version"),
-        "none": "none",
-    },
-}
+from domain.errors import BadInput, Code
 
 
 def rate(scheme: str, facts: Path, *, config: Path | None, language: str, as_json: bool) -> None:
     """Rate one merchant and show how the grade came about."""
-    _check_language(language)
     rating = compiled(find_scheme(scheme, config)).rate(read_facts(_content(facts)))
     if as_json:
         show_json(rating.to_wire(language))
@@ -60,7 +31,6 @@ def rate(scheme: str, facts: Path, *, config: Path | None, language: str, as_jso
 
 def schemes(*, config: Path | None, language: str, as_json: bool) -> None:
     """List every scheme."""
-    _check_language(language)
     found = schemes_in(config)
     rows = [
         {
@@ -75,36 +45,33 @@ def schemes(*, config: Path | None, language: str, as_json: bool) -> None:
     if as_json:
         show_json(rows)
     else:
-        columns = _WORDS[language]["schemes"]
-        show_table(list(columns), [[_cell(value) for value in row.values()] for row in rows])
+        _ = translator(language)
+        columns = (_("名称"), _("方案名称"), _("类型"), _("等级"), _("版本"))
+        show_table(columns, [[_cell(value) for value in row.values()] for row in rows])
 
 
-def check(file: Path, *, as_json: bool) -> None:
+def check(file: Path, *, language: str, as_json: bool) -> None:
     """Print everything that is wrong with a scheme file; exit status 1 if anything is."""
-    _, problems = read_scheme(file)
+    _, found = read_scheme(file)
+    problems = [replace(each, what=clause_in(each.what, language), hint=clause_in(each.hint, language)) for each in found]
     if as_json:
         show_json({"file": str(file), "ok": not problems, "problems": [asdict(problem) for problem in problems]})
     else:
+        _ = translator(language)
         console = Console(soft_wrap=True, highlight=False)
         for problem in problems:
-            console.print("error  ", str(problem), markup=False)
+            console.print(_("错误"), "", str(problem), markup=False)
         if not problems:
-            console.print(f"{file}: the scheme is sound", markup=False)
+            console.print(_("%(file)s：方案无误") % {"file": file}, markup=False)
     if problems:
         raise typer.Exit(1)
 
 
 def facts_schema(scheme: str, *, config: Path | None, language: str) -> None:
     """Print the JSON Schema of a scheme's facts."""
-    _check_language(language)
     sys.stdout.write(
         json.dumps(compiled(find_scheme(scheme, config)).facts_schema(language), ensure_ascii=False, indent=2) + "\n"
     )
-
-
-def _check_language(language: str) -> None:
-    if language not in _WORDS:
-        raise ConfigurationError(f"there is no language {language!r}", key="--lang", hint="zh or en")
 
 
 def _content(file: Path) -> bytes:
@@ -122,23 +89,24 @@ def _content(file: Path) -> bytes:
 
 
 def _show(rating: Rating, language: str) -> None:
-    words: dict[str, Any] = _WORDS[language]
+    _ = translator(language)
     wire = rating.to_wire(language)
     console = Console(soft_wrap=True, highlight=False)
 
-    def tell(text: str) -> None:
-        console.print(text, markup=False)
+    def tell(name: str, text: str) -> None:
+        console.print(f"{name}: {text}", markup=False)
 
-    tell(f"{rating.scheme}  {words['version']} {rating.version}")
-    proposed = words["proposed"] if rating.proposed else ""
-    tell(f"{words['grade']}: {rating.grade} {rating.grade_title.render(language)}{proposed}")
-    score, unrounded, band = (wire[key] or words["none"] for key in ("score", "unrounded", "band"))
-    tell(f"{words['score']}: {score} ({words['unrounded']} {unrounded}; {words['band']} {band})")
+    told = {key: wire[key] or _("无") for key in ("score", "unrounded", "band")}
+    grade = f"{rating.grade} {rating.grade_title.render(language)}"
+    tell(rating.scheme, _("版本 %(version)s") % {"version": rating.version})
+    tell(_("等级"), (_("%(grade)s（拟定，须经署名决定）") if rating.proposed else "%(grade)s") % {"grade": grade})
+    tell(_("总得分"), _("%(score)s（未舍入 %(unrounded)s，得分对应等级 %(band)s）") % told)
     for reason in wire["reasons"]:
-        tell(f"{words['reasons']}: {reason}")
-    show_table(words["lines"], [_row(line, language) for line in (*rating.lines, *rating.subtotals)])
+        tell(_("理由"), reason)
+    lines = (*rating.lines, *rating.subtotals)
+    show_table((_("项目编号"), _("分值"), _("满分"), _("依据")), [_row(line, language) for line in lines])
     for key, value in wire["measures"].items():
-        tell(f"{words['measures']}: {key} = {_cell(value, language)}")
+        tell(_("措施"), f"{key} = {_cell(value, language)}")
 
 
 def _row(line: Line, language: str) -> list[str]:
@@ -148,7 +116,7 @@ def _row(line: Line, language: str) -> list[str]:
 
 def _cell(value: object, language: str = "") -> str:
     match value:
-        case dict() if language and value.keys() == _WORDS.keys():
+        case dict() if language and value.keys() == set(LANGUAGES):
             return str(value[language])
         case dict():
             return ", ".join(f"{key} {_cell(inner, language)}" for key, inner in value.items())

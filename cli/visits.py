@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+from cli.language import translator
 from cli.output import show_json, show_table
 from configs.scheme_catalogue import find_scheme
 from credit import sampling
@@ -14,7 +15,7 @@ from domain.errors import BadInput, Code
 _COUNT = re.compile(r"([A-Za-z][A-Za-z0-9_]*)=([0-9]{1,9})")
 
 
-def plan(scheme: str, counts: str, config: Path | None, *, as_json: bool) -> None:
+def plan(scheme: str, counts: str, config: Path | None, *, language: str, as_json: bool) -> None:
     """Print the visits of one period, by grade and in all."""
     measures = find_scheme(scheme, config).measures
     period, visits = sampling.visits_of(measures)
@@ -24,17 +25,23 @@ def plan(scheme: str, counts: str, config: Path | None, *, as_json: bool) -> Non
         return
     units = counts_of(counts)
     rows = [(grade, units[grade], number) for grade, number in planned.visits.items()]
-    show_table(("grade", "units", "visits"), [*rows, ("", sum(units.values()), planned.total)], title=f"{scheme}, per {period}")
+    _ = translator(language)
+    title = _("%(scheme)s，每年") if period == "year" else _("%(scheme)s，每月")
+    columns = (_("等级"), _("单位数"), _("检查次数"))
+    show_table(columns, [*rows, (_("合计"), sum(units.values()), planned.total)], title=title % {"scheme": scheme})
 
 
-def draw(seed: str, percent: int, file: Path, *, as_json: bool) -> None:
+def draw(seed: str, percent: int, file: Path, *, language: str, as_json: bool) -> None:
     """Print the units in the order of the draw, and those drawn."""
     drawn = sampling.draw(_units(file), seed=seed, percent=percent)
     if as_json:
         show_json({"order": list(drawn.order), "drawn": list(drawn.drawn)})
         return
+    _ = translator(language)
     rows = [(n, unit, "x" if n <= len(drawn.drawn) else "") for n, unit in enumerate(drawn.order, start=1)]
-    show_table(("#", "unit", "drawn"), rows, title=f"{len(drawn.drawn)} of {len(drawn.order)} with seed {seed}")
+    title = _("种子 %(seed)s：%(all)s 个单位抽取 %(drawn)s 个")
+    told = {"seed": seed, "all": len(drawn.order), "drawn": len(drawn.drawn)}
+    show_table(("#", _("单位"), _("抽中")), rows, title=title % told)
 
 
 def counts_of(text: str) -> dict[str, int]:
@@ -57,7 +64,7 @@ def counts_of(text: str) -> dict[str, int]:
 
 def _units(file: Path) -> list[str]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+        text = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8-sig")
     except OSError as error:
         raise BadInput(Code.MALFORMED, f"the file cannot be read: {error.strerror}", where=str(file)) from None
     except UnicodeDecodeError:

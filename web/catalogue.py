@@ -29,7 +29,8 @@ BORN = datetime(2026, 11, 22, tzinfo=UTC)
 def sources() -> list[tuple[Path, str]]:
     """Files with messages and how they are read."""
     casework = [ROOT / "casework" / name for name in ("words.py", "report_words.py")]
-    python = [*sorted((ROOT / "web").rglob("*.py")), *casework, *_notices()]
+    commands = [ROOT / "cli" / name for name in ("rate.py", "sentences.py", "visits.py")]
+    python = [*sorted((ROOT / "web").rglob("*.py")), *casework, *_notices(), *commands]
     return [(path, "python") for path in python] + [
         (path, "jinja2") for path in sorted((ROOT / "web" / "templates").glob("*.html"))
     ]

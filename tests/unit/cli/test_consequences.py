@@ -39,7 +39,7 @@ def test_the_plan_of_a_schemes_grades(scheme, counts, visits, why):
 
 
 def test_the_plan_as_a_table():
-    shown = kitchen("plan", "--scheme", "zhenhai", "--counts", "green=40,blue=85,yellow=20,red=2").stdout
+    shown = kitchen("plan", "--scheme", "zhenhai", "--counts", "green=40,blue=85,yellow=20,red=2", "--lang", "en").stdout
     assert "per month" in shown
     assert "147" in shown
     assert "31" in shown
@@ -76,7 +76,12 @@ def test_a_draw_from_a_file_and_from_standard_input(tmp_path):
     told = {"order": ["c", "a", "b"], "drawn": ["c", "a"]}
     assert answer("draw", "--seed", "s", "--percent", 40, "--units", tmp_path / "units", "--json") == told
     assert answer("draw", "--seed", "s", "--percent", 40, "--units", "-", "--json", given="c\nb\na\n") == told
-    assert "2 of 3" in kitchen("draw", "--seed", "s", "--percent", 40, "--units", tmp_path / "units").stdout
+    assert answer("draw", "--seed", "s", "--percent", 40, "--units", "-", "--json", given="\ufeffc\n \nb\na\n") == told
+    (tmp_path / "marked").write_text("\ufeffc\r\nb\r\na", "utf-8")  # as spreadsheets write it
+    assert answer("draw", "--seed", "s", "--percent", 40, "--units", tmp_path / "marked", "--json") == told
+    (tmp_path / "nobody").write_text("\n", "utf-8")
+    assert answer("draw", "--seed", "s", "--percent", 40, "--units", tmp_path / "nobody", "--json") == {"order": [], "drawn": []}
+    assert "2 of 3" in kitchen("draw", "--lang", "en", "--seed", "s", "--percent", 40, "--units", tmp_path / "units").stdout
 
 
 def test_identifiers_are_answered_one_json_line_each():
@@ -108,7 +113,7 @@ def test_identifiers_are_answered_one_json_line_each():
     ],
 )
 def test_what_is_wrong_is_one_line_on_standard_error(arguments, says):
-    done = kitchen(*arguments)
+    done = kitchen(*arguments, "--lang", "en")
     assert done.exit_code == 1
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1

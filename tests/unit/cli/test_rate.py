@@ -116,7 +116,7 @@ FAILURES = [
 
 @pytest.mark.parametrize(("scheme", "facts", "code", "what"), FAILURES)
 def test_a_wrong_fact_is_one_line_with_code_place_and_hint(kitchen: Any, scheme: str, facts: str, code: str, what: str) -> None:
-    done = kitchen("rate", scheme, "--json", facts=facts)
+    done = kitchen("rate", scheme, "--json", "--lang", "en", facts=facts)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"kitchen: {code}: ")
     assert what in done.stderr
@@ -124,8 +124,8 @@ def test_a_wrong_fact_is_one_line_with_code_place_and_hint(kitchen: Any, scheme:
 
 
 def test_unknown_names_are_told_with_the_nearest(kitchen: Any) -> None:
-    assert "did you mean zhenhai?" in kitchen("rate", "zhenhi", facts={}).stderr
-    assert "known: fhrs, nyc, rizhao, xiangshan, zhenhai" in kitchen("rate", "qqq", facts={}).stderr
+    assert "did you mean zhenhai?" in kitchen("rate", "zhenhi", "--lang", "en", facts={}).stderr
+    assert "known: fhrs, nyc, rizhao, xiangshan, zhenhai" in kitchen("rate", "qqq", "--lang", "en", facts={}).stderr
     assert kitchen("rate", "nyc", "--facts", "nowhere.json").exit_code == 1
     assert "zh or en" in kitchen("rate", "nyc", "--lang", "fr", facts={"points": 1}).stderr
 
@@ -164,7 +164,7 @@ def test_a_scheme_file_is_checked(kitchen: Any, tmp_path: Path) -> None:
     assert kitchen("rate", str(draft), facts=FACTS["fhrs"]).exit_code == 0, "a draft may have any name"
     file = draft
     file.write_text(file.read_text("utf-8").replace("max: 80", "max: 81"), "utf-8")
-    done = kitchen("schemes", "check", str(file))
+    done = kitchen("schemes", "check", str(file), "--lang", "en")
     assert done.exit_code == 1
     assert f"{file}: rating.score (total): the maxima of the parts sum to 80, not to max 81" in done.stdout
     told = json.loads(kitchen("schemes", "check", str(file), "--json").stdout)
