@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from casework.assessment import LEADERS, Assessor, changed
-from casework.indicators import Gathered
+from casework.indicators import VIOLATIONS, Gathered, name_of
 from domain.errors import BadInput, Code, Forbidden, IllegalTransition, NotFound
 from domain.ids import derived_id
 from domain.parties import SYSTEM, Actor, Role
-from store.assessments import Objection, ObjectionState, Run, RunState
+from store.assessments import Fact, Inputs, Objection, ObjectionState, Run, RunState
 from store.ports import AuditStep, UnitOfWork
 
 ENTITY: Final = "assessment_objection"
@@ -25,6 +25,8 @@ APPEAL: Final = timedelta(days=30)
 STANDING: Final = frozenset({RunState.PUBLISHED, RunState.CORRECTED})
 """What was published; a correction of one merchant's result takes nobody else's right to appeal."""
 DECIDERS: Final = frozenset({Role.SUPERVISOR, Role.INSPECTOR})
+VIOLATION: Final = "violation:"
+"""How the name of a violation begins: code and subject, which stay when the list around it gets shorter."""
 
 
 def file(assessor: Assessor, run_id: str, actor: Actor, note: str, now: datetime, *, facts: Sequence[str] = ()) -> Objection:
@@ -45,9 +47,7 @@ def file(assessor: Assessor, run_id: str, actor: Actor, note: str, now: datetime
         if inputs is None:
             raise NotFound(f"no result in {run_id[:80]}")
         _in_time(run, now)
-        strange = [path for path in facts if path not in inputs.origins and not path.startswith("violations.")]
-        if strange:
-            raise BadInput(Code.FIELD, "there is no such fact in the result", where=strange[0])
+        facts = [named(path, inputs) for path in facts]
         objection = Objection(
             id=derived_id("assessment-objection", run.id, actor.uscc, str(inputs.revision), note.strip(), *facts),
             run_id=run.id,
@@ -62,6 +62,27 @@ def file(assessor: Assessor, run_id: str, actor: Actor, note: str, now: datetime
             _audit(uow, objection, "", actor, now, reason=note)
             uow.commit()
     return objection
+
+
+def named(path: str, inputs: Inputs) -> str:
+    """What an objection to a fact keeps: its path; of the N-th violation its code and subject.
+
+    Raises:
+        BadInput: E003 if there is no such fact in the result.
+    """
+    violations = inputs.facts.get(VIOLATIONS, ())
+    outer, _, number = path.partition(".")
+    if outer == VIOLATIONS and number.isdigit() and int(number) < len(violations):
+        return name_of(violations[int(number)])
+    if path in inputs.origins or path in map(name_of, violations):
+        return path
+    raise BadInput(Code.FIELD, "there is no such fact in the result", where=path[:80])
+
+
+def _placed(changes: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
+    """Changes by the places of violations in the list, where they came by code and subject."""
+    places = {name_of(each): f"{VIOLATIONS}.{at}" for at, each in enumerate(inputs.facts.get(VIOLATIONS, ()))}
+    return {places.get(path, path): value for path, value in changes.items()}
 
 
 def _in_time(run: Run, now: datetime) -> None:
@@ -93,7 +114,8 @@ def decide(
         now: server time.
         upheld: whether the merchant is right.
         reason: shown to the merchant.
-        changes: by path the values that count instead; ``violations.N`` null takes one away. Required if upheld.
+        changes: by path the values that count instead; ``violations.N``, or ``violation:CODE|SUBJECT``, null takes one away.
+            Required if upheld.
 
     Raises:
         Forbidden: the actor may not decide, or took part in what is objected to.
@@ -106,21 +128,22 @@ def decide(
     with assessor.store.writing() as uow:
         before = _decidable(uow, objection_id, actor)
         run = _run(uow, before.run_id)
+        inputs = _newest_inputs(uow, run, before.uscc)
+        kept = {named(path, inputs): value for path, value in changes.items()}
+        changes = _placed(changes, inputs)
         decided = replace(
             before,
             state=ObjectionState.UPHELD if upheld else ObjectionState.REJECTED,
             decided_at=now,
             decided_by=actor.id,
             decision=reason.strip(),
-            changes=changes,
+            changes=kept,
             version=before.version + 1,
         )
         uow.assessments.save_objection(decided, expected_version=before.version)
         _audit(uow, decided, before.state.value, actor, now, reason=reason)
         published = run.state in STANDING
         if upheld and not published:
-            inputs = uow.assessments.inputs(run.id, before.uscc)
-            assert inputs is not None
             gathered = changed(Gathered(facts=inputs.facts, origins=inputs.origins), changes, "objection", before.id)
             assessor.revise(uow, run, inputs, gathered, now, why=f"objection {before.id}")
         elif upheld and actor.role not in LEADERS:
@@ -154,19 +177,31 @@ def involved(uow: UnitOfWork, objection: Objection) -> set[str]:
     people = {step.actor for step in uow.audit.of("assessment", run.id)}
     if inputs is None:
         return people - {SYSTEM.id}
-    wanted = objection.facts or tuple(inputs.origins)
+    wanted = [_still_named(path, inputs) for path in objection.facts] or [*inputs.origins]
     told = uow.assessments.facts_of(
         [objection.uscc], run.scheme, month=run.month, recorded_before=run.objection_until + timedelta(days=366)
     )
-    people |= {fact.recorded_by for fact in told if any(_about(path, fact.fact) for path in wanted)}
+    people |= {fact.recorded_by for fact in told if any(_about(path, fact) for path in wanted)}
     for path in wanted:
         for item in inputs.origins.get(path, {}).get("evidence", ()):
             people |= _took_part(uow, str(item))
     return people - {SYSTEM.id}
 
 
-def _about(path: str, fact: str) -> bool:
-    return path == fact or path.startswith(f"{fact}.")
+def _still_named(path: str, inputs: Inputs) -> str:
+    """A path as ``named`` says it now; one that is gone stays as it was kept."""
+    try:
+        return named(path, inputs)
+    except BadInput:
+        return path
+
+
+def _about(path: str, fact: Fact) -> bool:
+    """Whether a told fact is what a path names; of a violation, whether it is in what was told."""
+    if path.startswith(VIOLATION):
+        is_list = fact.fact == VIOLATIONS or fact.fact.startswith(f"{VIOLATIONS}.")
+        return is_list and any(name_of(each) == path for each in fact.value or ())
+    return path == fact.fact or path.startswith(f"{fact.fact}.")
 
 
 def _took_part(uow: UnitOfWork, id: str) -> set[str]:
@@ -174,6 +209,15 @@ def _took_part(uow: UnitOfWork, id: str) -> set[str]:
     people = {step.actor for step in uow.audit.of("deduction", id)} if entry is not None else set()
     warning = id if entry is None else entry.warning_id
     return people | {step.actor for step in uow.audit.of("warning", warning)}
+
+
+def _newest_inputs(uow: UnitOfWork, run: Run, uscc: str) -> Inputs:
+    """What the merchant's result of a month rests on now: of its last version."""
+    for each in uow.assessments.runs(scheme=run.scheme, month=run.month):
+        found = uow.assessments.inputs(each.id, uscc)
+        if found is not None:
+            return found
+    raise NotFound(f"no result in {run.id}")
 
 
 def _last(assessor: Assessor, run: Run) -> Run:

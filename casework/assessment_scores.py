@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from casework.assessment import Assessor, changed
 from casework.assessment_objections import APPEAL, STANDING
+from casework.assessment_objections import VIOLATION as NAMED
 from casework.assessment_rating import REFUSED
 from casework.assessment_snapshot import EARLIEST, HALF_YEARLY, LASTING, MONTHLY
 from casework.indicators import Gathered
@@ -28,6 +29,8 @@ SHOWN: Final = (RunState.PROVISIONAL, RunState.OBJECTION_WINDOW, RunState.FINAL,
 """States in which a merchant sees its result: from the provisional run on (D.8)."""
 HISTORY_MONTHS: Final = 13
 SHOWN_PROOFS: Final = 4
+MOST_PROOFS: Final = 300
+"""How many pieces of evidence the page of one number names."""
 VIOLATION: Final = "violations."
 NOTHING: Final = "NA"
 """How a fact that does not apply is written in a form."""
@@ -60,13 +63,15 @@ class Item:
 
     Attributes:
         line: as in the report: id, key, title, points, max, lost, why, origin.
-        path: the fact it rests on, as objections and corrections name it; empty for a sum.
+        path: the fact it rests on, as corrections name it; empty for a sum.
+        name: what an objection to it keeps: the path, or of a violation its code and subject.
         value: that fact, as it is written in a form; empty for a violation.
         shown: the first few pieces of evidence; ``proofs`` how many there are.
     """
 
     line: Mapping[str, Any]
     path: str
+    name: str
     value: str
     shown: Sequence[Proof]
     proofs: int
@@ -82,6 +87,7 @@ class Scored:
     """One merchant's result in one run, with what lies behind it.
 
     Attributes:
+        objections: those of the month, whichever version they are about.
         runs: the last version of every month in which the merchant has a result that may be seen, newest first.
         object_until: until when the merchant may object; None if not any more, or not yet.
     """
@@ -115,7 +121,7 @@ class Contested:
     @property
     def items(self) -> list[Item]:
         """The facts it names; what cost points where it names none."""
-        named = [item for item in self.scored.facts if item.path in self.objection.facts]
+        named = [item for item in self.scored.facts if {item.path, item.name} & {*self.objection.facts}]
         return named or [item for item in self.scored.losses if item.path]
 
 
@@ -165,7 +171,11 @@ def of_run(assessor: Assessor, merchant: Merchant, run: Run, now: datetime, *, r
         inputs = uow.assessments.inputs(run.id, merchant.uscc, content["revision"])
         assert inputs is not None
         items = _items(uow, content["lines"], inputs)
-        objections = uow.assessments.objections(run_id=run.id, uscc=merchant.uscc)
+        objections = [
+            each
+            for each in uow.assessments.objections(uscc=merchant.uscc)
+            if each.run_id.startswith(f"{run.scheme}-{run.month}-v")  # a correction answers one to the version before it
+        ]
     return Scored(
         merchant=merchant,
         run=run,
@@ -177,15 +187,18 @@ def of_run(assessor: Assessor, merchant: Merchant, run: Run, now: datetime, *, r
     )
 
 
-def _items(uow: UnitOfWork, lines: Sequence[Mapping[str, Any]], inputs: Inputs) -> list[Item]:
+def _items(uow: UnitOfWork, lines: Sequence[Mapping[str, Any]], inputs: Inputs, *, whole: int | None = None) -> list[Item]:
+    """Every number with the first of its evidence; the one at a place ``whole`` with as much as a page shows."""
     untold = list(enumerate(inputs.facts.get("violations", ())))
     found = []
     for line in lines:
         path, value, origin = _fact_of(line, inputs, untold)
         ids = [str(each) for each in origin.get("evidence", ())]
-        wanted = ids[:SHOWN_PROOFS] if line["lost"] is not None else []
+        wanted = ids[:MOST_PROOFS] if line["place"] == whole else ids[:SHOWN_PROOFS] if line["lost"] is not None else []
         proofs = [_proof(uow, inputs.uscc, each) for each in wanted]
-        found.append(Item(line={**line, "origin": origin}, path=path, value=value, shown=proofs, proofs=len(ids)))
+        name = f"{NAMED}{line['id']}|{line['key']}" if path.startswith(VIOLATION) else path
+        item = Item(line={**line, "origin": origin}, path=path, name=name, value=value, shown=proofs, proofs=len(ids))
+        found.append(item)
     return found
 
 
@@ -233,6 +246,35 @@ def read(text: str) -> Any:
         except (ValueError, RecursionError):
             raise BadInput(Code.FIELD, "the value is no JSON", where="value") from None
     return text
+
+
+def item_of(
+    assessor: Assessor, merchant: Merchant, run: Run, place: int, *, revision: int | None = None
+) -> tuple[Mapping[str, Any], Item]:
+    """One number of a result with all of its evidence, and the report it stands in.
+
+    Raises:
+        NotFound: there is no such result, or no such number in it.
+    """
+    content = report(assessor, run.id, merchant.uscc, revision=revision)
+    line = next((line for line in content["lines"] if line["place"] == place), None)
+    if line is None:
+        raise NotFound(f"no number {place} in {run.id}")
+    with assessor.store.reading() as uow:
+        inputs = uow.assessments.inputs(run.id, merchant.uscc, content["revision"])
+        assert inputs is not None
+        item = next(each for each in _items(uow, content["lines"], inputs, whole=place) if each.line["place"] == place)
+    return content, item
+
+
+def about(scored: Scored, name: str) -> tuple[str, Mapping[str, str]]:
+    """What a path of an objection or a change is called: the line's id, and its title; of one that is gone what remains."""
+    for item in scored.items:
+        if name and name in (item.name, item.path):
+            key = item.line["key"]
+            return item.line["id"] + (f" {key}" if key else ""), item.line["title"]
+    left = name.removeprefix(NAMED).replace("|", " ") if name.startswith(NAMED) else name.rpartition(".")[2]
+    return left, {"zh": "", "en": ""}
 
 
 def _proof(uow: UnitOfWork, uscc: str, id: str) -> Proof:

@@ -80,7 +80,7 @@ def _content(  # noqa: PLR0917 - private, in the order of the story
     trend: list[dict[str, Any]],
 ) -> dict[str, Any]:
     plan = scheme.rating if isinstance(scheme.rating, Plan) else None
-    losses = dict(_losses(rating, plan))
+    losses = losses_of(rating, scheme)
     titles = {} if scheme.ledger is None else {code: rule.title for code, rule in scheme.ledger.rules.items()}
     lines = [_line(at, line, losses, inputs.origins, titles) for at, line in enumerate(_all_lines(rating))]
     return {
@@ -101,6 +101,7 @@ def _content(  # noqa: PLR0917 - private, in the order of the story
         "published_by": run.published_by,
         "correction": run.reason,
         "score": None if result.score is None else f"{result.score:f}",
+        "of": None if (most := most_of(scheme)) is None else plain(most),
         "unrounded": None if result.unrounded is None else plain(result.unrounded),
         "band": result.band,
         "grade": result.grade,
@@ -157,6 +158,11 @@ def _origin(line: Line, origins: Mapping[str, Any]) -> dict[str, Any]:
     if named is not None:
         return dict(named)
     return next((dict(origin) for path, origin in origins.items() if path.rpartition(".")[2] == line.id), {})
+
+
+def losses_of(rating: Rating, scheme: RatedScheme) -> dict[str, Decimal]:
+    """By ``id|key`` of a line, the points of the total that it cost."""
+    return dict(_losses(rating, scheme.rating if isinstance(scheme.rating, Plan) else None))
 
 
 def _losses(rating: Rating, plan: Plan | None) -> Iterator[tuple[str, Decimal]]:
@@ -256,6 +262,13 @@ def _summed(node: Node) -> Iterator[Node]:
                 yield from _summed(part)
             else:
                 yield part
+
+
+def most_of(scheme: RatedScheme) -> Decimal | None:
+    """What a score of a scheme is out of; None where it counts upwards without an end."""
+    if isinstance(scheme.rating, Plan):
+        return scheme.rating.root.max
+    return None if scheme.ledger is None else scheme.ledger.start
 
 
 def _grade_title(scheme: RatedScheme, grade: str) -> dict[str, str]:

@@ -42,6 +42,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "changes": _("异议成立须更改至少一项；不成立则不更改。"),
         "value": _("填写的数值不能用于评价，请检查。"),
         "now": _("现在不在允许的时间内。"),
+        "confirmed": _("请先勾选确认。"),
     }
 )
 """What to do about a refused form, by the field that was wrong."""

@@ -14,10 +14,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from casework import assessment_objections
 from casework.assessment import LEADERS
-from casework.assessment_comparison import Change, Compared, Row, compared
+from casework.assessment_comparison import Choice, Compared, compared, explained, part_of
+from casework.assessment_preview import previewed
 from casework.assessment_scores import SHOWN, changes_in, check, contested, may_see
-from domain.errors import NotFound
+from domain.errors import BadInput, Code, NotFound
 from domain.parties import Actor
+from domain.time import month_of
 from store.assessments import ObjectionState, Run, RunState
 from web import assessment_names
 from web.auth import Identity, Official
@@ -31,7 +33,10 @@ from web.rendering import Page, Paged
 
 router = APIRouter(include_in_schema=False)
 
-AT_ONCE = 60
+AT_ONCE = 40
+AHEAD_AT_ONCE = 20
+CONFIRMED = "yes"
+"""What the box of the page that publishes says when it is ticked."""
 STEPS = (RunState.OPEN, RunState.FROZEN, RunState.PROVISIONAL, RunState.OBJECTION_WINDOW, RunState.FINAL, RunState.PUBLISHED)
 
 
@@ -45,20 +50,6 @@ class Listed:
     waiting: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What the merchants of a run are narrowed to."""
-
-    change: str = ""
-    grade: str = ""
-    page: int = 1
-
-    def picks(self, row: Row) -> bool:
-        """Whether a row is among them."""
-        changed = self.change in ("", row.change.value) or (self.change == "changed" and row.change is not Change.SAME)
-        return changed and self.grade in ("", row.result.grade)
-
-
 def may_publish(actor: Actor, run: Run, page: Page) -> bool:
     """Whether the button makes sense; the assessment judges again."""
     return actor.role in LEADERS and run.state is RunState.FINAL and page.now >= run.publish_at
@@ -68,7 +59,7 @@ def may_publish(actor: Actor, run: Run, page: Page) -> bool:
 def read_runs(page: Paged, identity: Official, parts: Wired) -> HTMLResponse:
     """The runs, newest month first."""
     assessor, actor = assessor_of(parts), identity.actor
-    rows, words = [], {}
+    rows, words, merchants_of = [], {}, {}
     with parts.store.reading() as uow:
         for run in uow.assessments.runs(limit=36):
             scheme = assessor.schemes.get(run.scheme)
@@ -85,7 +76,10 @@ def read_runs(page: Paged, identity: Official, parts: Wired) -> HTMLResponse:
                     waiting=sum(may_see(actor, merchants.get(each.uscc)) for each in objections),
                 )
             )
-    return page.render("assessments.html", {"rows": rows, "words": words, "said": assessment_names})
+        for name, scheme in assessor.schemes.items():
+            if uow.assessments.merchants(name, limit=1):
+                merchants_of[name] = in_language(scheme.title, page.language, name)
+    return page.render("assessments.html", {"rows": rows, "words": words, "said": assessment_names, "running": merchants_of})
 
 
 def _own_counts(uow: Any, run: Run, actor: Actor) -> dict[str, int]:
@@ -114,28 +108,36 @@ def run_page(
     assessor, actor = assessor_of(page.parts), identity.actor
     seen = compared(assessor, run_id, actor)
     run = seen.progress.run
-    picked = [row for row in seen.rows if choice.picks(row)]
-    first = (choice.page - 1) * AT_ONCE
+    shown, found, following = part_of(seen.rows, choice, AT_ONCE)
     context: dict[str, Any] = {
-        "seen": seen,
-        "run": run,
-        "title": in_language(seen.scheme.title, page.language, run.scheme),
-        "grade_word": lambda grade: grade_word(seen.scheme, grade, page.language),
-        "bars": _bars(seen),
-        "picked": picked[first : first + AT_ONCE],
-        "found": len(picked),
-        "more": first + AT_ONCE < len(picked),
+        **_seen(page, seen),
+        "picked": shown,
+        "whys": explained(assessor, run, shown),
+        "found": found,
+        "following": following,
         "choice": choice,
         "contested": contested(assessor, run, actor, page.now) if run.state in SHOWN else [],
         "steps": STEPS,
         "publishable": may_publish(actor, run, page),
         "waits_until": seen.progress.waits_until,
         "publisher": _name_of(page, run.published_by),
-        "said": assessment_names,
         "problem": problem,
         "detail": detail,
     }
     return page.render("assessment.html", context, status=status)
+
+
+def _seen(page: Page, seen: Compared) -> dict[str, Any]:
+    """What every page about a run shows of it."""
+    run = seen.progress.run
+    return {
+        "seen": seen,
+        "run": run,
+        "title": in_language(seen.scheme.title, page.language, run.scheme),
+        "grade_word": lambda grade: grade_word(seen.scheme, grade, page.language),
+        "bars": _bars(seen),
+        "said": assessment_names,
+    }
 
 
 def _bars(seen: Compared) -> list[drawing.Bar]:
@@ -153,29 +155,93 @@ def _name_of(page: Page, user_id: str | None) -> str:
     return user.name if user is not None else ""
 
 
+@router.get("/assessments/preview")
+def read_preview(
+    page: Paged,
+    identity: Official,
+    scheme: Annotated[str, Query(max_length=40)],
+    q: Annotated[str, Query(max_length=60)] = "",
+    after: Annotated[str, Query(max_length=40)] = "",
+) -> HTMLResponse:
+    """What the running month would come to, before anything is frozen."""
+    assessor = assessor_of(page.parts)
+    items, following = previewed(assessor, scheme, identity.actor, page.now, text=q, after=after, limit=AHEAD_AT_ONCE)
+    known = assessor.schemes[scheme]
+    context = {
+        "items": items,
+        "following": following,
+        "scheme": known,
+        "title": in_language(known.title, page.language, scheme),
+        "grade_word": lambda grade: grade_word(known, grade, page.language),
+        "month": month_of(page.now),
+        "q": q,
+        "after": after,
+        "said": assessment_names,
+    }
+    return page.render("assessment_preview.html", context)
+
+
 @router.get("/assessments/{run_id}")
-def read_run(
-    *,
+def read_run(  # noqa: PLR0917 - a route's signature is its list of parameters
     run_id: str,
     page: Paged,
     identity: Official,
     change: Annotated[str, Query(max_length=20)] = "",
     grade: Annotated[str, Query(max_length=20)] = "",
-    part: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    q: Annotated[str, Query(max_length=60)] = "",
+    after: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:
     """A run: its distribution, the differences, the objections."""
-    return run_page(page, identity, run_id, Choice(change=change, grade=grade, page=part))
+    return run_page(page, identity, run_id, Choice(change=change, grade=grade, text=q, after=after))
+
+
+def publish_page(
+    page: Page, identity: Identity, run_id: str, *, problem: str = "", detail: str = "", note: str = "", status: int = 200
+) -> HTMLResponse:
+    """The page on which a supervisor looks once more before a month is published. Raises NotFound."""
+    assessor = assessor_of(page.parts)
+    seen = compared(assessor, run_id, identity.actor)
+    run = seen.progress.run
+    with page.parts.store.reading() as uow:
+        waiting = len(uow.assessments.objections(run_id=run.id, state=ObjectionState.OPEN))
+    fell = [row for row in seen.rows if row.change.value == "worse"]
+    context = {
+        **_seen(page, seen),
+        "fell": fell[:AT_ONCE],
+        "fallen": len(fell),
+        "waiting": waiting,
+        "publishable": may_publish(identity.actor, run, page),
+        "note": note,
+        "problem": problem,
+        "detail": detail,
+    }
+    return page.render("assessment_publish.html", context, status=status)
+
+
+@router.get("/assessments/{run_id}/publish")
+def read_publish(run_id: str, page: Paged, identity: Official) -> HTMLResponse:
+    """What would be published, and the form that does it."""
+    return publish_page(page, identity, run_id)
 
 
 @router.post("/assessments/{run_id}/publish")
-def publish(
-    *, run_id: str, page: Paged, identity: Official, parts: Wired, note: Annotated[str, Form(max_length=NOTE)] = ""
+def publish(  # noqa: PLR0917 - a route's signature is its list of parameters
+    run_id: str,
+    page: Paged,
+    identity: Official,
+    parts: Wired,
+    note: Annotated[str, Form(max_length=NOTE)] = "",
+    confirmed: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """A supervisor publishes the month, in their own name."""
+    """A supervisor publishes the month, in their own name, after saying that it was looked at."""
     try:
-        assessor_of(parts).publish(run_id, identity.actor, page.now, reason=grounds(note))
+        reason = grounds(note)
+        if confirmed != CONFIRMED:
+            raise BadInput(Code.FIELD, "publishing has to be confirmed", where="confirmed")
+        assessor_of(parts).publish(run_id, identity.actor, page.now, reason=reason)
     except REFUSED as error:
-        return _refusal(page, identity, run_id, error)
+        problem = problem_of(error)
+        return publish_page(page, identity, run_id, problem=problem.code, detail=problem.where, note=note, status=problem.status)
     return RedirectResponse(f"/assessments/{run_id}", status_code=303)
 
 

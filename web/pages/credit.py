@@ -66,7 +66,7 @@ def shares(deduction: Deduction) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A merchant's month: score, grade and the entries behind them."""
+    """A merchant's month: score, what it is out of, grade, and the entries behind them."""
 
     merchant: Merchant
     score: Score
@@ -75,6 +75,7 @@ class Standing:
     scheme_title: str
     grade_title: str
     grade_title_if_confirmed: str
+    of: Decimal
 
     @property
     def open_points(self) -> Decimal:
@@ -136,6 +137,7 @@ def standing(page: Page, actor: Actor, uscc: str, month: str) -> Standing:
         scheme_title=in_language(scheme.title, language, merchant.scheme) if scheme is not None else merchant.scheme,
         grade_title=grade_title(scheme, score.grade, language),
         grade_title_if_confirmed=grade_title(scheme, score.grade_if_confirmed, language),
+        of=scheme.start if scheme is not None else Decimal(100),
     )
 
 

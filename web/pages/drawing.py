@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from casework.report_scale import scale_of
+
 WIDE, HIGH = 360, 150
 LEFT, TOP, LOW = 30, 18, 24
 FEW = 6
@@ -34,13 +36,12 @@ class Trend:
     path: str
 
 
-def trend(months: Sequence[Mapping[str, Any]]) -> Trend:
-    """Place months with ``month``, ``score`` (text or None) and ``grade``, oldest first."""
-    scores = [Decimal(each["score"]) for each in months if each["score"] is not None]
-    lowest = max(0, int(min(scores, default=Decimal(0)) // 10 * 10) - 10)
+def trend(months: Sequence[Mapping[str, Any]], bands: Sequence[Mapping[str, Any]] = ()) -> Trend:
+    """Place months with ``month``, ``score`` (text or None) and ``grade``, oldest first, over the limits of the grades."""
+    scale = scale_of(months, bands)
 
     def height(score: Decimal) -> float:
-        return round(float(HIGH - LOW - (HIGH - LOW - TOP) * (score - lowest) / (100 - lowest)), 1)
+        return round(HIGH - LOW - (HIGH - LOW - TOP) * scale.share(score), 1)
 
     step = (WIDE - 2 * LEFT) / max(1, len(months) - 1)
     points = []
@@ -56,7 +57,7 @@ def trend(months: Sequence[Mapping[str, Any]]) -> Trend:
                 label=each["score"] if said and each["score"] is not None else "",
             )
         )
-    marks = [(height(Decimal(mark)), str(mark)) for mark in sorted({lowest, (lowest + 100) // 2, 100})]
+    marks = [(height(mark), f"{mark:f}") for mark in (scale.low, *scale.marks, scale.high)]
     path = " ".join(f"{point.x},{point.y}" for point in points if point.y is not None)
     return Trend(points=points, marks=marks, path=path)
 

@@ -13,7 +13,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from casework import assessment_objections, assessment_scores
 from casework.assessment import LEADERS, Assessor
-from casework.assessment_scores import Scored, changes_in, scored
+from casework.assessment_history import versions
+from casework.assessment_scores import Scored, changes_in, item_of, scored
+from casework.assessment_views import visible_run
+from casework.report import most_of
+from casework.report_words import origin_words
 from credit.rating.value import RatedScheme
 from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, NotFound, Unavailable
 from domain.parties import Actor, Merchant, Role
@@ -67,9 +71,18 @@ def doable(actor: Actor, one: Scored) -> frozenset[str]:
 
 
 def score_page(
-    page: Page, identity: Identity, uscc: str, month: str = "", *, problem: str = "", detail: str = "", status: int = 200
+    page: Page,
+    identity: Identity,
+    uscc: str,
+    month: str = "",
+    *,
+    about: str = "",
+    note: str = "",
+    problem: str = "",
+    detail: str = "",
+    status: int = 200,
 ) -> HTMLResponse:
-    """The page of a merchant's month. Raises NotFound."""
+    """The page of a merchant's month; ``about`` names the fact an objection is being written to. Raises NotFound."""
     merchant = merchant_seen(page.parts, identity.actor, uscc)
     assessor = assessor_of(page.parts)
     one = scored(assessor, merchant, page.now, month=month)
@@ -79,7 +92,12 @@ def score_page(
         "one": one,
         "scheme": scheme,
         "grade_word": lambda grade: grade_word(scheme, grade, page.language),
-        "trend": drawing.trend(one.report["trend"]) if one is not None else None,
+        "trend": drawing.trend(one.report["trend"], one.report["bands"]) if one is not None else None,
+        "versions": versions(assessor, merchant, one.run.month) if one is not None else [],
+        "called": lambda name: assessment_scores.about(one, name) if one is not None else (name, {}),
+        "origin": lambda origin: origin_words(origin, page.language.text),
+        "about": about,
+        "note": note,
         "doable": doable(identity.actor, one) if one is not None else frozenset(),
         "places": drawing,
         "said": assessment_names,
@@ -99,10 +117,43 @@ def read_own(identity: SignedIn) -> Response:
 
 @router.get("/scores/{uscc}")
 def read_score(
-    uscc: str, page: Paged, identity: SignedIn, month: Annotated[str, Query(pattern=rf"{MONTH}|^$")] = ""
+    uscc: str,
+    page: Paged,
+    identity: SignedIn,
+    month: Annotated[str, Query(pattern=rf"{MONTH}|^$")] = "",
+    about: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """A merchant's result of a month, by default the newest."""
-    return score_page(page, identity, uscc, month)
+    return score_page(page, identity, uscc, month, about=about)
+
+
+@router.get("/scores/{uscc}/items/{place}")
+def read_item(  # noqa: PLR0917 - a route's signature is its list of parameters
+    uscc: str,
+    place: int,
+    page: Paged,
+    identity: SignedIn,
+    parts: Wired,
+    run: Annotated[str, Query(max_length=80)],
+    revision: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
+) -> HTMLResponse:
+    """One number of a result: why it is what it is, and all of its evidence."""
+    merchant, actor = merchant_seen(parts, identity.actor, uscc), identity.actor
+    assessor = assessor_of(parts)
+    with parts.store.reading() as uow:
+        known = visible_run(uow, run, actor)
+    content, item = item_of(assessor, merchant, known, place, revision=revision)
+    context = {
+        "merchant": merchant,
+        "run": known,
+        "report": content,
+        "item": item,
+        "goal": next((way for way in content["regain"] if (way["id"], way["key"]) == (item.line["id"], item.line["key"])), None),
+        "origin": lambda origin: origin_words(origin, page.language.text),
+        "may_object": actor.role is Role.MERCHANT and assessment_scores.object_until(known, page.now) is not None,
+        "said": assessment_names,
+    }
+    return page.render("score_item.html", context)
 
 
 @router.get("/scores/{uscc}/live")
@@ -111,8 +162,9 @@ def read_live(uscc: str, page: Paged, identity: SignedIn, parts: Wired) -> HTMLR
     merchant = merchant_seen(parts, identity.actor, uscc)
     assessor = assessor_of(parts)
     rating = assessor.live(merchant.uscc, page.now)
-    word = grade_word(assessor.schemes.get(merchant.scheme), rating.grade, page.language)
-    return page.render("score_live.html", {"merchant": merchant, "rating": rating, "word": word})
+    scheme = assessor.schemes.get(merchant.scheme)
+    word, most = grade_word(scheme, rating.grade, page.language), None if scheme is None else most_of(scheme)
+    return page.render("score_live.html", {"merchant": merchant, "rating": rating, "word": word, "of": most})
 
 
 @router.get("/scores/{uscc}/records/{event_id}")
@@ -149,7 +201,17 @@ def object_to(
         assessment_objections.file(assessor, one.run.id, identity.actor, note, page.now, facts=facts or ())
     except REFUSED as error:
         problem = problem_of(error)
-        return score_page(page, identity, uscc, month, problem=problem.code, detail=problem.where, status=problem.status)
+        return score_page(
+            page,
+            identity,
+            uscc,
+            month,
+            about=(facts or [""])[0],
+            note=note,
+            problem=problem.code,
+            detail=problem.where,
+            status=problem.status,
+        )
     return RedirectResponse(f"/scores/{merchant.uscc}?month={month}#objections", status_code=303)
 
 
