@@ -7,19 +7,21 @@ enqueues it once. Everything is written in the transaction that changed the stat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from alerts.routing import EMAIL, SMS, WEBPUSH, Recipient, recipients, step_recipients
 from casework import words
 from casework.desk import Work
+from casework.silences import muting
 from casework.views import deduction_item, warning_item
 from domain.deductions import Deduction
 from domain.escalation import Until
 from domain.events import Delivery, Event, EventName, Lane
 from domain.findings import Finding
-from domain.parties import Merchant, User
+from domain.operations import Operation
+from domain.parties import BusinessForm, Merchant, User
 from domain.rules import Level
 from domain.time import format_instant
 from domain.topics import Topic
@@ -84,7 +86,9 @@ def tell_finding(work: Work, event: Event, finding: Finding) -> None:
 
 
 def tell_presence(work: Work, event: Event, merchant: Merchant) -> None:
-    """Tell people that a device came or went."""
+    """Tell people that a device came or went, unless somebody wants to hear nothing of it now."""
+    if muting(work, name=event.name.value, device_id=event.entity_id, uscc=event.uscc, region=event.region, now=event.at):
+        return
     tag = f"device-{event.entity_id}"
     subject = Subject(id=event.entity_id, version=format_instant(event.at), link="/devices", tag=tag)
     _notify(work, event, subject, merchant, None)
@@ -94,6 +98,19 @@ def tell_record(work: Work, event: Event, *, version: str, link: str) -> None:
     """Tell people about a register: what expires soon, what waits for a person. ``version`` makes telling twice once."""
     subject = Subject(id=event.entity_id, version=version, link=link, tag=f"record-{event.entity_id}")
     _notify(work, event, subject, work.merchant(event.uscc), None)
+
+
+def tell_operation(work: Work, event: Event, operation: Operation) -> None:
+    """Tell officials that something is wrong with the installation, or well again; one about no merchant only supervisors."""
+    known = work.merchant(operation.uscc) if operation.uscc else _NOBODY
+    named = replace(known, name="。".join(part for part in (known.name, operation.summary) if part))
+    version = f"{operation.version}"
+    subject = Subject(id=operation.id, version=version, link="/operations", tag=f"operation-{operation.id}")
+    _notify(work, event, subject, named, None)
+
+
+_NOBODY = Merchant(uscc="", name="", region="", business_form=BusinessForm.CATERING, scheme="")
+"""Whom an alert about the installation itself concerns."""
 
 
 def tell_register(uow: UnitOfWork, key: str, value: Mapping[str, Any], now: datetime) -> None:

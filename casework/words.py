@@ -126,6 +126,8 @@ HEADLINES: Mapping[EventName, str] = MappingProxyType(
         EventName.DEDUCTION_REVERSED: N_("扣分已撤销：%(violation_code)s"),
         EventName.DEVICE_ONLINE: N_("设备上线：%(device)s"),
         EventName.DEVICE_OFFLINE: N_("设备离线：%(device)s"),
+        EventName.OPERATION_OPENED: N_("运行告警：%(alert)s"),
+        EventName.OPERATION_CLOSED: N_("运行告警已恢复：%(alert)s"),
         EventName.CREDIT_CHANGED: N_("信用事项有变化"),
         EventName.CREDIT_REMINDER: N_("信用提醒"),
         EventName.CREDIT_WORK: N_("信用监管待办"),

@@ -47,6 +47,7 @@ def web_settings(parts: Wiring) -> WebSettings:
         vapid_public_key=vapid_public_key(parts.secrets.vapid_pem),
         push_hosts=site.push_hosts,
         device_rate=site.events_per_second,
+        monitoring_token=parts.secrets.monitoring_token,
     )
 
 

@@ -5,6 +5,7 @@ users.yaml     login → argon2 hash            used once, to seed the database
 gateway        the gateway's own MQTT password
 gateway_client_id  the name of the gateway's session at the MQTT broker: whoever knows it can empty that session
 log            what clients of the embedded log must show where it listens beyond loopback
+monitoring_token  what a monitoring system shows when it tells alerts (bearer token)
 vapid.pem      private key of Web Push (RFC 8292)
 assessment.pem  Ed25519 key that monthly reports are signed with
 """
@@ -29,6 +30,7 @@ from configs.reading import read_yaml
 from domain.errors import ConfigurationError
 
 GATEWAY_USER = "gateway"
+MONITORING = "monitoring_token"
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -42,6 +44,7 @@ class Secrets:
         user_hashes: login → argon2 hash.
         gateway_password: of MQTT user ``gateway``.
         vapid_pem: PEM of the Web Push key.
+        monitoring_token: of a monitoring system that tells alerts; empty where `kitchen init` has not made one.
     """
 
     gateway_password: str
@@ -49,6 +52,7 @@ class Secrets:
     device_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     device_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     user_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    monitoring_token: str = field(default="", repr=False)
 
 
 def read_secrets(folder: Path) -> Secrets:
@@ -71,6 +75,7 @@ def read_secrets(folder: Path) -> Secrets:
         device_passwords=passwords,
         device_keys=keys,
         user_hashes=users,
+        monitoring_token=_text(folder / MONITORING) if (folder / MONITORING).exists() else "",
         gateway_password=_text(folder / "gateway"),
         vapid_pem=_text(folder / "vapid.pem"),
     )
@@ -116,8 +121,9 @@ def new_password(length: int = 14) -> str:
 
 
 def ensure_keys(folder: Path) -> None:
-    """Make the gateway's password and session name and the Web Push key unless they are there."""
+    """Make the gateway's password and session name, the monitoring token and the Web Push key unless they are there."""
     gateway_client_id(folder)
+    made_once(folder / MONITORING, new_password(32))
     if not (folder / "gateway").exists():
         write_secret(folder / "gateway", new_password(32) + "\n")
     if not (folder / "vapid.pem").exists():

@@ -39,6 +39,8 @@ class EventName(StrEnum):
     DEDUCTION_REVERSED = "deduction.reversed"
     DEVICE_ONLINE = "device.online"
     DEVICE_OFFLINE = "device.offline"
+    OPERATION_OPENED = "operation.opened"
+    OPERATION_CLOSED = "operation.closed"
     CREDIT_CHANGED = "credit.changed"
     CREDIT_REMINDER = "credit.reminder"
     CREDIT_WORK = "credit.work"

@@ -1,7 +1,8 @@
 """Operational warnings and silences: what is wrong with the installation itself, and who wants to hear nothing of it until when.
 
 The rule to know: an operational warning is about cameras and machines, never about a merchant's conduct. It has no deadline,
-leads to no deduction and is never red; and a silence holds back pushes of such warnings and of devices that come and go, nothing else.
+leads to no deduction and is never red; and a silence holds back pushes of such warnings and of devices that come and go, and
+nothing else.
 """
 
 from __future__ import annotations

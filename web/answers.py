@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.deductions import DeductionState
 from domain.findings import EvidenceKind
+from domain.operations import OperationState, SilenceKind
 from domain.rules import Level
 from domain.warnings import Disposition, State
 
@@ -261,6 +262,74 @@ class ResultsAnswer(Answer):
     next: str | None
 
 
+class TakenAnswer(Answer):
+    """How many alerts led to what."""
+
+    opened: int
+    attached: int
+    closed: int
+    ignored: int
+
+
+class OperationAnswer(Answer):
+    """An operational warning; ``version`` is its entity tag."""
+
+    id: str
+    fingerprint: str
+    name: str
+    severity: str
+    summary: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    link: str
+    merchant: str | None
+    region: str
+    device_id: str | None
+    state: OperationState
+    began_at: datetime
+    opened_at: datetime
+    seen_at: datetime
+    times: int
+    silenced_by: str | None
+    closed_at: datetime | None
+    closed_by: str | None
+    reason: str
+    version: int
+
+
+class OperationsAnswer(Answer):
+    """A page of operational warnings."""
+
+    items: list[OperationAnswer]
+    next: str | None
+
+
+class SilenceAnswer(Answer):
+    """A silence; ``version`` is its entity tag."""
+
+    id: str
+    kind: SilenceKind
+    author: str
+    reason: str
+    begins_at: datetime
+    ends_at: datetime
+    created_at: datetime
+    name: str
+    device_id: str
+    merchant: str
+    region: str
+    ended_by: str | None
+    active: bool
+    version: int
+
+
+class SilencesAnswer(Answer):
+    """Silences that hold or will hold something back."""
+
+    items: list[SilenceAnswer]
+    server_time: datetime
+
+
 class HealthAnswer(Answer):
     """The process answers."""
 
@@ -326,9 +395,19 @@ ANSWERS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "GET /api/v1/regions/{region}/quotas": ItemsAnswer,
         "POST /api/v1/regions/{region}/trainings": CaseAnswer,
         "GET /api/v1/departments": ItemsAnswer,
+        "GET /api/v1/interruptions": ItemsAnswer,
+        "GET /api/v1/public/penalties": ItemsAnswer,
         "GET /api/v1/public/commitments": ItemsAnswer,
         "GET /api/v1/public/rolls": ItemsAnswer,
         "GET /api/v1/public/draws": ItemsAnswer,
+        "POST /api/v1/alerts/alertmanager": TakenAnswer,
+        "GET /api/v1/operations": OperationsAnswer,
+        "GET /api/v1/operations/{operation_id}": OperationAnswer,
+        "POST /api/v1/operations/{operation_id}/close": OperationAnswer,
+        "GET /api/v1/silences": SilencesAnswer,
+        "POST /api/v1/silences": SilenceAnswer,
+        "GET /api/v1/silences/{silence_id}": SilenceAnswer,
+        "POST /api/v1/silences/{silence_id}/end": SilenceAnswer,
         "GET /api/v1/push/key": KeyAnswer,
         "GET /api/v1/push/subscription": ItemsAnswer,
         "POST /api/v1/push/subscription": IdAnswer,

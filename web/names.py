@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from domain.deductions import DeductionState
 from domain.findings import EvidenceKind
+from domain.operations import SilenceKind
 from domain.parties import BusinessForm, Role, ZoneKind
 from domain.warnings import Disposition, State
 from web.problems import ProblemCode
@@ -29,6 +30,8 @@ STATES: Mapping[str, str] = MappingProxyType(
         State.DISMISSED: _("已撤销"),
     }
 )
+
+SILENCES: Mapping[str, str] = MappingProxyType({SilenceKind.SILENCE: _("静默"), SilenceKind.MAINTENANCE: _("检修")})
 
 STEPS: Mapping[str, str] = MappingProxyType(
     {
@@ -160,6 +163,7 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         ProblemCode.CSRF: _("页面已过期，请刷新后再试。"),
         ProblemCode.INVALID_REQUEST: _("提交的内容不完整或有误。"),
         ProblemCode.TOO_LARGE: _("文件太大。"),
+        ProblemCode.PRECONDITION_FAILED: _("内容已被他人更改，请刷新后再试。"),
         ProblemCode.METHOD_NOT_ALLOWED: _("不支持此操作。"),
         ProblemCode.INTERNAL: _("系统出现错误，请稍后再试。"),
     }

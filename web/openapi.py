@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from alerts.channels.webhook import SIGNATURE_HEADER
 from web.answers import ANSWERS
 from web.auth import COOKIE, CSRF_HEADER
 from web.policy import POLICIES, Key, Policy
@@ -29,6 +30,12 @@ SCHEMES: dict[str, dict[str, str]] = {
         "description": f"A browser's session; whatever may change something carries the session's `{CSRF_HEADER}` too.",
     },
     Key.DEVICE: {"type": "http", "scheme": "basic", "description": "A device's id and its password."},
+    Key.SIGNATURE: {
+        "type": "apiKey",
+        "in": "header",
+        "name": SIGNATURE_HEADER,
+        "description": "`t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY` with the secret both sides know.",
+    },
     Key.MONITORING: {"type": "http", "scheme": "bearer", "description": "The token in `DATA/secrets/monitoring_token`."},
 }
 
@@ -90,6 +97,6 @@ def _complete(operation: dict[str, Any], policy: Policy | None, answer: type[Bas
     if policy is None:
         operation["x-undeclared"] = True
         return
-    operation["x-roles"] = ["anybody"] if policy.public else sorted(role.value for role in policy.roles)
+    operation["x-roles"] = ["anybody"] if policy.public else sorted([*policy.roles, *policy.keys])
     keys = [*sorted(policy.keys), *((Key.BEARER, Key.COOKIE) if policy.roles else ())]
     operation["security"] = [] if policy.public else [{key.value: []} for key in keys]

@@ -22,6 +22,7 @@ class Key(StrEnum):
     COOKIE = "cookie"
     DEVICE = "device"
     MONITORING = "monitoring"
+    SIGNATURE = "signature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,9 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "GET /api/v1/assessment-objections": PEOPLE,
         "POST /api/v1/assessment-objections/{objection_id}/decide": OFFICIALS,
         "GET /api/v1/merchants/{uscc}/rating": SITE,
+        "GET /api/v1/interruptions": PEOPLE,
+        "POST /api/v1/interruptions": Policy(roles=_OWNER | _OFFICIALS),
+        "POST /api/v1/interruptions/{interruption_id}/withdraw": Policy(roles=_OWNER | _OFFICIALS),
         "POST /api/v1/facts": OFFICIALS,
         # what follows from credit; who may what is each kind's own
         "GET /api/v1/credit/figures": OFFICIALS,
@@ -119,9 +123,20 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "GET /api/v1/regions/{region}/quotas": PEOPLE,
         "POST /api/v1/regions/{region}/trainings": OFFICIALS,
         "GET /api/v1/departments": Policy(roles=_OFFICIALS | {Role.DEPARTMENT}),
+        "POST /api/v1/departments/{department}/acknowledgements": Policy(keys=frozenset({Key.SIGNATURE})),
+        "GET /api/v1/public/penalties": PUBLIC,
         "GET /api/v1/public/commitments": PUBLIC,
         "GET /api/v1/public/rolls": PUBLIC,
         "GET /api/v1/public/draws": PUBLIC,
+        # the installation itself
+        "POST /api/v1/alerts/alertmanager": Policy(keys=frozenset({Key.MONITORING})),
+        "GET /api/v1/operations": OFFICIALS,
+        "GET /api/v1/operations/{operation_id}": OFFICIALS,
+        "POST /api/v1/operations/{operation_id}/close": OFFICIALS,
+        "GET /api/v1/silences": OFFICIALS,
+        "POST /api/v1/silences": LEADER,
+        "GET /api/v1/silences/{silence_id}": OFFICIALS,
+        "POST /api/v1/silences/{silence_id}/end": LEADER,
         # push
         "GET /api/v1/push/key": PUBLIC,
         "GET /api/v1/push/subscription": PEOPLE,

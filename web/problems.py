@@ -44,6 +44,7 @@ class ProblemCode(StrEnum):
     INVALID_REQUEST = "INVALID_REQUEST"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     TOO_LARGE = "TOO_LARGE"
+    PRECONDITION_FAILED = "PRECONDITION_FAILED"
     INTERNAL = "INTERNAL"
 
 
@@ -60,6 +61,7 @@ _TITLES = {
     ProblemCode.INVALID_REQUEST: "The request is not valid",
     ProblemCode.METHOD_NOT_ALLOWED: "Method not allowed",
     ProblemCode.TOO_LARGE: "The request is too large",
+    ProblemCode.PRECONDITION_FAILED: "It was changed since it was read",
     ProblemCode.INTERNAL: "Something went wrong here",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 
@@ -28,6 +28,7 @@ class WebSettings:
         device_burst: how many a device may send at once before the rate counts.
         photo_bytes: size of one photo.
         photo_limit: photos in one submission.
+        monitoring_token: what a monitoring system shows when it tells alerts; empty = nobody may.
     """
 
     site_name: str = ""
@@ -48,3 +49,4 @@ class WebSettings:
     device_burst: int = 200
     photo_bytes: int = 10 * 1024 * 1024
     photo_limit: int = 6
+    monitoring_token: str = field(default="", repr=False)

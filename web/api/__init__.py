@@ -10,6 +10,7 @@ from web.api import (
     interruptions,
     live,
     observations,
+    operations,
     publicity,
     push,
     review,
@@ -32,6 +33,7 @@ ROUTERS = tuple(
         publicity,
         review,
         evidence,
+        operations,
         push,
         live,
     )

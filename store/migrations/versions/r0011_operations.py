@@ -3,6 +3,8 @@
 Revision ID: 0011
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,7 +18,7 @@ depends_on = None
 OPEN = sa.text("state = 'open'")
 
 
-def _must(name: str, type_: object = Line) -> sa.Column:  # type: ignore[type-arg]
+def _must(name: str, type_: Any = Line) -> sa.Column[Any]:
     return sa.Column(name, type_() if isinstance(type_, type) else type_, nullable=False)
 
 

@@ -42,7 +42,7 @@ def test_what_was_written_is_read_back(folder: Path) -> None:
 
 def test_every_file_is_readable_by_its_owner_only(folder: Path) -> None:
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == dict.fromkeys(
-        ("gateway", "gateway_client_id", "vapid.pem", "devices.yaml", "users.yaml"), "0o600"
+        ("gateway", "gateway_client_id", "monitoring_token", "vapid.pem", "devices.yaml", "users.yaml"), "0o600"
     )
 
 

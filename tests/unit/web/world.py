@@ -13,15 +13,19 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from casework import assessment_objections
+from casework import assessment_objections, operations, silences
+from casework.assessment_interruptions import Announcement, announce
 from casework.consequences.publication import Published, on_published
 from casework.photos import Photo
 from casework.report_seal import seal
+from casework.silences import Asked
+from domain.operations import Alert, SilenceKind
 from domain.parties import Actor, Role, User
 from domain.time import SHANGHAI
+from store.assessments import InterruptionKind
 from store.ports import Session
 from store.registers import Wanted
-from tests.unit.web.kitchen import MERCHANT, OTHER, Kitchen, photo
+from tests.unit.web.kitchen import CAMERA, MERCHANT, OTHER, Kitchen, photo
 from web import WebSettings
 from web.auth import hash_token
 
@@ -52,7 +56,9 @@ class World:
     @classmethod
     def made(cls, database: Path, directory: Path) -> World:
         """Everybody is signed in, a month is assessed, its inspections are drawn."""
-        settings = WebSettings(push_hosts=("push.example.org",), vapid_public_key="B" * 87, device_rate=10_000.0)
+        settings = WebSettings(
+            push_hosts=("push.example.org",), vapid_public_key="B" * 87, device_rate=10_000.0, monitoring_token="m" * 32
+        )
         kitchen = Kitchen.copied(database, directory, settings=settings)
         kitchen.clock.at = AT
         parts = replace(kitchen.app.state.parts, seal=partial(seal, key=Ed25519PrivateKey.generate()))
@@ -147,6 +153,38 @@ class World:
         )
         return filed.id
 
+    def operation(self) -> str:
+        """An operational warning about the merchant's camera."""
+        at = self.kitchen.clock()
+        alert = Alert(
+            fingerprint=f"f{next(self._count)}",
+            name="CameraBlurred",
+            severity="warning",
+            summary="blurred",
+            began_at=at,
+            labels={"device": CAMERA},
+        )
+        self.kitchen.office.bureau.do(lambda work: operations.take(work, [alert], at))
+        with self.kitchen.store.reading() as uow:
+            found = uow.operations.open_with(alert.fingerprint)
+        assert found is not None
+        return found.id
+
+    def closure(self) -> str:
+        """Closed days that the merchant has announced."""
+        begins = self.kitchen.clock() + timedelta(days=next(self._count) + 1)
+        told = Announcement(
+            kind=InterruptionKind.CLOSURE, began_at=begins, ended_at=begins + timedelta(hours=8), reason="店休", uscc=MERCHANT
+        )
+        return announce(self.kitchen.store, told, self.actor("merchant"), self.kitchen.clock()).id
+
+    def silence(self) -> str:
+        """A silence that holds something back now."""
+        at = self.kitchen.clock()
+        asked = Asked(kind=SilenceKind.MAINTENANCE, reason="检修", ends_at=at + timedelta(hours=1), name="NoSuchAlert")
+        actor = self.actor("supervisor")
+        return self.kitchen.office.bureau.do(lambda work: silences.begin(work, asked, actor, at)).id
+
     def case(self, kind: str) -> str:
         """A case of a kind, or one that is not there."""
         bureau = self.kitchen.office.bureau
@@ -175,6 +213,10 @@ def parameters(world: World, method: str, path: str) -> dict[str, str]:
         "{verb}": lambda: "start",
         "{case_id}": lambda: world.case("measures" if "/measures/" in path else "tasks"),
         "{region}": lambda: "330211",
+        "{operation_id}": world.operation,
+        "{silence_id}": world.silence,
+        "{interruption_id}": world.closure,
+        "{department}": lambda: "tax",
     }
     found = {name: make() for name, make in makers.items() if name in path}
     if "{sha256}" in path:
