@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn, TypeGuard
 from domain.errors import BadInput, Code
 from domain.time import local_day, parse_instant
 
-_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,30})?")
 _LARGEST: Final = Decimal(10) ** 12
-_FINEST: Final = -12
+_FINEST: Final = -30
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SHOWN: Final = 60
 """Most characters of a wrong value that a message repeats."""
@@ -78,7 +78,7 @@ def number_of(raw: Any, where: str) -> Decimal:
     """A decimal from a JSON number or a text of digits.
 
     Raises:
-        BadInput: it is something else, a binary float among others, or has more than 12 digits before or after the point.
+        BadInput: it is something else, a binary float among others, or has more than 12 digits before the point or 30 after it.
     """
     kind = type(raw)
     if kind is str and _NUMBER.fullmatch(raw):

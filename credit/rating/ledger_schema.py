@@ -12,8 +12,8 @@ _INSTANT: Final = {
     "type": "string",
     "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$",
 }
-_NUMBER: Final = {"type": ["string", "number"], "pattern": r"^[0-9]{1,12}(\.[0-9]{1,12})?$", "minimum": 0}
-_WHOLE: Final = {"type": ["string", "integer"], "pattern": r"^[0-9]{1,12}(\.0{1,12})?$", "minimum": 0}
+_NUMBER: Final = {"type": ["string", "number"], "pattern": r"^[0-9]{1,12}(\.[0-9]{1,30})?$", "minimum": 0}
+_WHOLE: Final = {"type": ["string", "integer"], "pattern": r"^[0-9]{1,12}(\.0{1,30})?$", "minimum": 0}
 _TEXT: Final = {"type": "string", "maxLength": 200}
 
 _AS_OF = Text("评分基准时刻：日期（至当日终了）或带时区的时刻", "the day (to its end) or instant the facts are as of")

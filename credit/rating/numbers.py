@@ -16,8 +16,8 @@ from credit.rating.value import Text, plain
 Findings = Iterator[tuple[str, str]]
 """What is wrong with a rule: key inside it and what."""
 NOTHING: Final = Decimal(0)
-_WHOLE: Final = r"[0-9]{1,12}(\.0{1,12})?"
-_FRACTION: Final = r"[0-9]{1,12}(\.[0-9]{1,12})?"
+_WHOLE: Final = r"[0-9]{1,12}(\.0{1,30})?"
+_FRACTION: Final = r"[0-9]{1,12}(\.[0-9]{1,30})?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
