@@ -26,7 +26,7 @@ class Pace:
 
     def took(self, count: int, seconds: float) -> None:
         """Learn from a transaction of ``count`` events: too slow shrinks at once, quick grows at most to double."""
-        fits = int(count * self._target_s / seconds) if seconds > 0 else self._most
+        fits = int(min(self._most, count * self._target_s / seconds)) if seconds > 0 else self._most
         if seconds > self._target_s:
             self.size = max(LEAST, min(self.size, fits))
         elif count >= self.size:
