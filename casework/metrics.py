@@ -12,12 +12,16 @@ from datetime import datetime
 from prometheus_client import Counter, Gauge, Histogram
 
 from alerts.channels.message import FailureReason
+from alerts.escalation import UNDELIVERED_WITHIN
 from domain.deductions import DeductionState
 from domain.events import Event, EventName
 from domain.rules import Level, Rules
 from store.ports import Store
 
-ACCEPTED, GIVEN_UP, UNEXPECTED = "accepted", "given_up", "unexpected"
+ACCEPTED, COALESCED, GIVEN_UP, UNEXPECTED = "accepted", "coalesced", "given_up", "unexpected"
+DUPLICATE = FailureReason.DUPLICATE.value
+RESULTS = (ACCEPTED, COALESCED, GIVEN_UP, UNEXPECTED, *(reason.value for reason in FailureReason))
+"""Every result an attempt to notify somebody may have: the closed list of docs/notifications.md."""
 
 EVENTS = Counter("kitchen_casework_events", "What happened, by event", ["event"])
 RAISED = Counter("kitchen_warnings_raised", "Warnings raised", ["rule", "level"])
@@ -29,6 +33,8 @@ DETECTION_TO_ALERT_SECONDS = Histogram(
 )
 DEDUCTIONS = Counter("kitchen_deductions", "Deductions that came into a state", ["state"])
 NOTIFICATIONS = Counter("kitchen_notifications", "Attempts to notify somebody, by result", ["channel", "result"])
+RED_FAILURES = Counter("kitchen_red_notifications_failed", "Notifications about red warnings given up for good", ["channel"])
+UNDELIVERED = Gauge("kitchen_red_warnings_undelivered", "Open red warnings of which no merchant was told within half an hour")
 OUTBOX_PENDING = Gauge("kitchen_outbox_pending", "Outbox entries not yet sent")
 OUTBOX_OLDEST_SECONDS = Gauge("kitchen_outbox_oldest_seconds", "Age of the oldest outbox entry not yet sent")
 DEVICE_ONLINE = Gauge(
@@ -60,7 +66,8 @@ def present(rules: Rules, channels: Iterable[str]) -> None:
     for register in rules.register.values():
         RAISED.labels(register.name.value, register.level.value)
     for channel in channels:
-        for result in (ACCEPTED, GIVEN_UP, UNEXPECTED, *(reason.value for reason in FailureReason)):
+        RED_FAILURES.labels(channel)
+        for result in RESULTS:
             NOTIFICATIONS.labels(channel, result)
 
 
@@ -84,10 +91,12 @@ def refresh(store: Store, now: datetime) -> None:
     with store.reading() as uow:
         counts = uow.warnings.count_open()
         pending, oldest = uow.outbox.pending()
+        undelivered = uow.warnings.undelivered(now - UNDELIVERED_WITHIN)
         presences = uow.devices.presences()
     for level in Level:
         OPEN.labels(level.value).set(counts.get(level.value, 0))
     for device_id, online in presences.items():
         DEVICE_ONLINE.labels(device_id).set(int(online))
+    UNDELIVERED.set(undelivered)
     OUTBOX_PENDING.set(pending)
     OUTBOX_OLDEST_SECONDS.set(0 if oldest is None else max(0.0, (now - oldest).total_seconds()))

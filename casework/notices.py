@@ -16,11 +16,13 @@ from typing import Any, Protocol
 
 import structlog
 
-from alerts.channels.message import Channel, FailureReason, Message, PushKeys, Rejected, Target
-from alerts.routing import WEBHOOK, WEBPUSH, Route
-from casework import metrics
-from casework.consequences.pushes import SYSTEM_OF, recipient_of
+from alerts.channels.message import Accepted, Channel, FailureReason, Message, Rejected, Target
+from alerts.routing import WEBPUSH
+from casework import digests, metrics
+from casework.addressing import target_of
+from casework.consequences.pushes import SYSTEM_OF
 from casework.desk import Desk
+from casework.pacing import Gate
 from domain.errors import Unavailable
 from domain.events import Delivery
 from store.ports import Store
@@ -34,6 +36,11 @@ class Ending(IntEnum):
     ACCEPTED = 1
     AGAIN = 0
     GIVEN_UP = -1
+    NEEDLESS = 2  # cancelled before it was sent
+
+
+Parcel = tuple[Delivery, ...]
+"""What goes to one receiver as one message, the most urgent first."""
 
 
 class Confirms(Protocol):
@@ -43,6 +50,9 @@ class Confirms(Protocol):
 
     def delivered(self, warning_id: str, now: datetime, *, how: str = "delivered") -> Any:
         """A merchant was told."""
+
+    def unreached(self, warning_id: str, now: datetime) -> Any:
+        """A way to the merchant failed for good."""
 
     def department_told(self, push_id: str, now: datetime) -> None:
         """A department's own system accepted a message."""
@@ -89,96 +99,88 @@ class Notices:
         environment: Mapping[str, str],
         jitter: Callable[[], float] = random.random,
         pace: Pace,
+        gate: Gate | None = None,
     ) -> None:
         self._store, self._channels, self._office, self._clock = store, channels, office, clock
+        self.gate = gate or Gate({})
         self._environment, self._jitter, self._pace = dict(environment), jitter, pace
 
-    async def send(self, delivery: Delivery) -> Ending:
-        """Try one notification once. Raises nothing: what nobody foresaw is logged, counted and tried again with pauses."""
+    async def send(self, *parcel: Delivery) -> Ending:
+        """Try one notification once, or several for one receiver as one message that names them.
+
+        Raises nothing: what nobody foresaw is logged, counted and tried again with pauses.
+        """
+        first = parcel[0]
         try:
-            return await self._attempt(delivery)
-        except Unavailable as error:  # the database is away: the lease gives the entry back
+            return await self._attempt(parcel)
+        except Unavailable as error:  # the database is away: the lease gives the entries back
             log.warning("notification.waits", error=str(error))
         except Exception as error:  # the outermost loop of a channel
-            log.exception("notification.unsettled", channel=delivery.target, warning=delivery.warning_id)
-            metrics.NOTIFICATIONS.labels(delivery.target, metrics.UNEXPECTED).inc()
-            return await asyncio.to_thread(self._unsettled, delivery, repr(error))
+            log.exception("notification.unsettled", channel=first.target, warning=first.warning_id)
+            metrics.NOTIFICATIONS.labels(first.target, metrics.UNEXPECTED).inc()
+            return await asyncio.to_thread(self._unsettled, parcel, repr(error))
         return Ending.AGAIN
 
-    async def _attempt(self, delivery: Delivery) -> Ending:
+    async def _attempt(self, parcel: Parcel) -> Ending:
+        first = parcel[0]
         try:
             async with asyncio.timeout(self._pace.attempt.total_seconds()):
-                await self._send(delivery)
+                parcel, accepted = await self._send(parcel)
         except Rejected as rejected:
-            return await asyncio.to_thread(self._rejected, delivery, rejected)
+            return await asyncio.to_thread(self._rejected, parcel, rejected)
         except TimeoutError:
             late = Rejected(retry=True, reason=FailureReason.TIMEOUT)
-            return await asyncio.to_thread(self._rejected, delivery, late)
+            return await asyncio.to_thread(self._rejected, parcel, late)
         except Unavailable:
             raise
         except Exception as error:  # the outermost loop of a channel: one message must not stop the others
-            log.exception("notification.unexpected", channel=delivery.target, warning=delivery.warning_id)
-            metrics.NOTIFICATIONS.labels(delivery.target, metrics.UNEXPECTED).inc()
-            return await asyncio.to_thread(self._try_later, delivery, repr(error), timedelta())
-        await asyncio.to_thread(self._accepted, delivery)
+            log.exception("notification.unexpected", channel=first.target, warning=first.warning_id)
+            metrics.NOTIFICATIONS.labels(first.target, metrics.UNEXPECTED).inc()
+            return await asyncio.to_thread(self._try_later, parcel, repr(error), timedelta())
+        if accepted is None:
+            return Ending.NEEDLESS
+        await asyncio.to_thread(self._accepted, parcel, accepted)
         return Ending.ACCEPTED
 
-    async def _send(self, delivery: Delivery) -> None:
-        channel = self._channels.get(delivery.target)
+    async def _send(self, parcel: Parcel) -> tuple[Parcel, Accepted | None]:
+        """Send what still waits of it; what was cancelled meanwhile is left out."""
+        first = parcel[0]
+        channel = self._channels.get(first.target)
         if channel is None:
-            raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=f"no channel {delivery.target}")
-        target = await asyncio.to_thread(self._target, delivery)
-        await channel.send(Message(**delivery.payload), target)
+            raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=f"no channel {first.target}")
+        parcel, target = await asyncio.to_thread(self._ready, parcel)
+        if not parcel:
+            return (), None
+        content = parcel[0].payload
+        if len(parcel) > 1:
+            content = digests.payload(parcel, self._office.desk.translator(str(content.get("locale") or "zh")))
+        return parcel, await channel.send(Message(**content, key=parcel[0].key), target)
 
-    def _target(self, delivery: Delivery) -> Target:
-        if delivery.target == WEBPUSH:
-            with self._store.reading() as uow:
-                subscription = uow.push_subscriptions.get(delivery.recipient)
-            if subscription is None:
-                raise Rejected(retry=False, reason=FailureReason.GONE, detail="signed off meanwhile")
-            return Target(url=subscription.endpoint, keys=PushKeys(p256dh=subscription.p256dh, auth=subscription.auth))
-        for route in self._office.desk.routes:
-            if route.name == delivery.recipient:
-                return self._route_target(route)
-        terms = self._office.desk.terms
-        for department in terms.departments if terms is not None else ():
-            if department.has_system and recipient_of(department) == delivery.recipient:
-                return self._route_target(
-                    Route(
-                        name=delivery.recipient,
-                        channel=WEBHOOK,
-                        url=department.url,
-                        url_env=department.url_env,
-                        secret_env=department.secret_env,
-                    )
-                )
-        raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=f"no route {delivery.recipient}")
-
-    def _route_target(self, route: Route) -> Target:
-        url = self._environment.get(route.url_env, "") if route.url_env else route.url
-        if not url:
-            missing = route.url_env or f"url of route {route.name}"
-            raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=f"{missing} is not set")
-        secret = self._environment.get(route.secret_env, "") if route.secret_env else ""
-        if route.secret_env and not secret:
-            raise Rejected(retry=False, reason=FailureReason.MISCONFIGURED, detail=f"{route.secret_env} is not set")
-        return Target(url=url, secret=secret, check_errcode=route.check_errcode)
+    def _ready(self, parcel: Parcel) -> tuple[Parcel, Target]:
+        with self._store.reading() as uow:
+            waiting = tuple(item for item in parcel if uow.outbox.still_waits(item.id))
+            if not waiting:
+                return (), Target(url="")
+            return waiting, target_of(uow, self._office.desk, parcel[0], self._environment)
 
     # what became of it
 
-    def _accepted(self, delivery: Delivery) -> None:
+    def _accepted(self, parcel: Parcel, accepted: Accepted) -> None:
         """Confirm and settle. A confirmation that fails is logged: the screen has the message and must not get it again."""
-        now = self._clock()
-        metrics.NOTIFICATIONS.labels(delivery.target, metrics.ACCEPTED).inc()
-        try:
-            self._confirm(delivery, now)
-        except Unavailable:
-            raise
-        except Exception:  # the outermost loop of a channel: told again, the office would fail again
-            log.exception("notification.unconfirmed", channel=delivery.target, warning=delivery.warning_id)
-            metrics.NOTIFICATIONS.labels(delivery.target, metrics.UNEXPECTED).inc()
+        now, first = self._clock(), parcel[0]
+        metrics.NOTIFICATIONS.labels(first.target, metrics.DUPLICATE if accepted.duplicate else metrics.ACCEPTED).inc()
+        if len(parcel) > 1:
+            metrics.NOTIFICATIONS.labels(first.target, metrics.COALESCED).inc(len(parcel) - 1)
+        for delivery in parcel:
+            try:
+                self._confirm(delivery, now)
+            except Unavailable:
+                raise
+            except Exception:  # the outermost loop of a channel: told again, the office would fail again
+                log.exception("notification.unconfirmed", channel=delivery.target, warning=delivery.warning_id)
+                metrics.NOTIFICATIONS.labels(delivery.target, metrics.UNEXPECTED).inc()
         with self._store.writing() as uow:
-            uow.outbox.done(delivery.id, now)
+            uow.outbox.done_all([item.id for item in parcel], now)
             uow.commit()
 
     def _confirm(self, delivery: Delivery, now: datetime) -> None:
@@ -188,38 +190,53 @@ class Notices:
         elif delivery.recipient.startswith(SYSTEM_OF):
             self._office.department_told(delivery.payload["data"]["push"], now)
 
-    def _rejected(self, delivery: Delivery, rejected: Rejected) -> Ending:
-        metrics.NOTIFICATIONS.labels(delivery.target, rejected.reason.value).inc()
+    def _rejected(self, parcel: Parcel, rejected: Rejected) -> Ending:
+        first = parcel[0]
+        metrics.NOTIFICATIONS.labels(first.target, rejected.reason.value).inc()
         if rejected.retry:
-            return self._try_later(delivery, str(rejected), rejected.retry_after or timedelta())
-        log.error("notification.refused", channel=delivery.target, warning=delivery.warning_id, reason=rejected.reason.value)
+            if rejected.reason is FailureReason.RATE_LIMITED:
+                pause = max(rejected.retry_after or timedelta(), self.wait(first.attempts))
+                self.gate.shut((first.target, first.recipient), self._clock() + pause)
+            return self._try_later(parcel, str(rejected), rejected.retry_after or timedelta())
+        log.error("notification.refused", channel=first.target, warning=first.warning_id, reason=rejected.reason.value)
+        return self._give_up(parcel, str(rejected), gone=rejected.reason is FailureReason.GONE)
+
+    def _try_later(self, parcel: Parcel, error: str, at_least: timedelta) -> Ending:
+        now, first = self._clock(), parcel[0]
+        again_at = now + max(at_least, self.wait(first.attempts))
+        old = tuple(item for item in parcel if now - item.created_at >= self._pace.give_up_after)
         with self._store.writing() as uow:
-            if delivery.target == WEBPUSH and rejected.reason is FailureReason.GONE:
-                uow.push_subscriptions.remove(delivery.recipient)
-            uow.outbox.fail(delivery.id, at=self._clock(), error=str(rejected))
+            for delivery in parcel:
+                if delivery not in old:
+                    uow.outbox.retry(delivery.id, next_attempt_at=again_at, error=error)
             uow.commit()
+        if not old:
+            return Ending.AGAIN
+        metrics.NOTIFICATIONS.labels(first.target, metrics.GIVEN_UP).inc(len(old))
+        log.error("notification.given_up", channel=first.target, warning=first.warning_id, error=error)
+        return self._give_up(old, error)
+
+    def _give_up(self, parcel: Parcel, error: str, *, gone: bool = False) -> Ending:
+        """Settle as failed for good. What was about a red warning is counted apart, and whoever looks after it is told."""
+        now = self._clock()
+        with self._store.writing() as uow:
+            if gone and parcel[0].target == WEBPUSH:
+                uow.push_subscriptions.remove(parcel[0].recipient)
+            for delivery in parcel:
+                uow.outbox.fail(delivery.id, at=now, error=error)
+            uow.commit()
+        for delivery in parcel:
+            if digests.is_red(delivery):
+                metrics.RED_FAILURES.labels(delivery.target).inc()
+            if delivery.to_merchant and delivery.warning_id is not None:
+                metrics.count(self._office.unreached(delivery.warning_id, now).events)
         return Ending.GIVEN_UP
 
-    def _try_later(self, delivery: Delivery, error: str, at_least: timedelta) -> Ending:
-        now = self._clock()
-        if now - delivery.created_at >= self._pace.give_up_after:
-            metrics.NOTIFICATIONS.labels(delivery.target, metrics.GIVEN_UP).inc()
-            log.error("notification.given_up", channel=delivery.target, warning=delivery.warning_id, error=error)
-            with self._store.writing() as uow:
-                uow.outbox.fail(delivery.id, at=now, error=error)
-                uow.commit()
-            return Ending.GIVEN_UP
-        again_at = now + max(at_least, self.wait(delivery.attempts))
-        with self._store.writing() as uow:
-            uow.outbox.retry(delivery.id, next_attempt_at=again_at, error=error)
-            uow.commit()
-        return Ending.AGAIN
-
-    def _unsettled(self, delivery: Delivery, error: str) -> Ending:
+    def _unsettled(self, parcel: Parcel, error: str) -> Ending:
         try:
-            return self._try_later(delivery, error, timedelta())
+            return self._try_later(parcel, error, timedelta())
         except Exception:  # not even that can be written: the lease gives the entry back
-            log.exception("notification.unsettled", channel=delivery.target, warning=delivery.warning_id)
+            log.exception("notification.unsettled", channel=parcel[0].target, warning=parcel[0].warning_id)
             return Ending.AGAIN
 
     def wait(self, attempts: int) -> timedelta:

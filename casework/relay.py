@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,16 +18,23 @@ from typing import Any
 import structlog
 
 from alerts.channels.message import Channel
-from casework import metrics
-from casework.notices import Confirms, Ending, Notices, Pace
+from alerts.gateways import Limit
+from casework import digests, metrics
+from casework.notices import Confirms, Ending, Notices, Pace, Parcel
+from casework.pacing import Gate, Receiver
 from domain.errors import Unavailable
 from domain.events import Delivery, Lane
-from store.ports import Store
+from store.ports import Store, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
 RARELY = 50
 """Watching may take one part in so many of the time."""
+
+MOST_TOGETHER = 500
+"""Notifications that one message may stand for."""
+
+WAITS = "waits for its turn: its receiver is told no faster"
 
 PublishLive = Callable[[Mapping[str, Any]], Awaitable[object]]
 """Takes a warning item with ``event``; raises Unavailable."""
@@ -57,6 +65,7 @@ class Relay:
         environment: where routes find their addresses and secrets.
         jitter: a random number in [0, 1).
         pace: see ``Pace``.
+        limits: how fast a receiver may be told, by channel; by default as fast as it happens.
     """
 
     def __init__(
@@ -71,12 +80,20 @@ class Relay:
         environment: Mapping[str, str] | None = None,
         jitter: Callable[[], float] = random.random,
         pace: Pace | None = None,
+        limits: Mapping[str, Limit] | None = None,
     ) -> None:
         self._store, self._channels, self._office, self._clock = store, channels, office, clock
         self._publish_live, self._publish_kafka = publish_live, publish_kafka
         self._pace = pace or Pace()
         self._notices = Notices(
-            store, channels, office=office, clock=clock, environment=environment or {}, jitter=jitter, pace=self._pace
+            store,
+            channels,
+            office=office,
+            clock=clock,
+            environment=environment or {},
+            jitter=jitter,
+            pace=self._pace,
+            gate=Gate(limits or {}),
         )
         self._held_until: dict[Lane, datetime] = {}
         self._nudges = {lane: asyncio.Event() for lane in Lane}
@@ -97,9 +114,9 @@ class Relay:
 
     async def run_once(self, now: datetime) -> RelayReport:
         """One round of every lane, side by side; returns when all are done."""
-        claimed = await asyncio.to_thread(self._claim, Lane.NOTIFY, self._pace.side_by_side, now)
+        claimed = await asyncio.to_thread(self._claim_parcels, self._pace.side_by_side, now)
         live, kafka, *results = await asyncio.gather(
-            self._ordered(Lane.LIVE, now), self._ordered(Lane.KAFKA, now), *(self._notices.send(item) for item in claimed)
+            self._ordered(Lane.LIVE, now), self._ordered(Lane.KAFKA, now), *(self._notices.send(*parcel) for parcel in claimed)
         )
         return RelayReport(
             sent={Lane.LIVE: live, Lane.KAFKA: kafka, Lane.NOTIFY: results.count(Ending.ACCEPTED)},
@@ -166,7 +183,7 @@ class Relay:
             while True:
                 free = self._pace.side_by_side - len(under_way)
                 claimed = await self._claim_notifications(free) if free else []
-                under_way |= {asyncio.create_task(self._notices.send(item)) for item in claimed}
+                under_way |= {asyncio.create_task(self._notices.send(*parcel)) for parcel in claimed}
                 if under_way and (claimed or not free):
                     _, under_way = await asyncio.wait(
                         under_way, timeout=self._pace.idle.total_seconds(), return_when=asyncio.FIRST_COMPLETED
@@ -178,9 +195,9 @@ class Relay:
             for task in under_way:
                 task.cancel()
 
-    async def _claim_notifications(self, limit: int) -> Sequence[Delivery]:
+    async def _claim_notifications(self, limit: int) -> Sequence[Parcel]:
         try:
-            return await asyncio.to_thread(self._claim, Lane.NOTIFY, limit, self._clock())
+            return await asyncio.to_thread(self._claim_parcels, limit, self._clock())
         except Unavailable as error:
             log.warning("relay.waits", lane=Lane.NOTIFY.value, error=str(error))
         except Exception:  # the outermost loop of a lane
@@ -190,8 +207,45 @@ class Relay:
 
     # the outbox
 
+    def _claim_parcels(self, limit: int, now: datetime) -> Sequence[Parcel]:
+        """Due notifications, each by itself as long as its receiver has room; the last that has takes all that wait with it."""
+        with self._store.reading() as uow:
+            if not uow.outbox.due(Lane.NOTIFY, now):
+                return []
+        lease_until = now + 2 * self._pace.attempt
+        with self._store.writing() as uow:
+            claimed = uow.outbox.claim(now, lanes=[Lane.NOTIFY], limit=limit, lease_until=lease_until)
+            receivers: dict[Receiver, list[Delivery]] = defaultdict(list)
+            for delivery in claimed:
+                receivers[delivery.target, delivery.recipient].append(delivery)
+            parcels = [
+                parcel
+                for receiver, items in receivers.items()
+                for parcel in self._parcels(uow, receiver, items, now, lease_until)
+            ]
+            uow.commit()
+        return parcels
+
+    def _parcels(
+        self, uow: UnitOfWork, receiver: Receiver, items: Sequence[Delivery], now: datetime, lease_until: datetime
+    ) -> list[Parcel]:
+        gate = self._notices.gate
+        room = gate.room(receiver, now)
+        if room == 0:
+            uow.outbox.put_back([item.id for item in items], next_attempt_at=gate.opens_at(receiver, now), why=WAITS)
+            return []
+        if room is not None and room <= len(items):
+            more = uow.outbox.claim_of(*receiver, now, limit=MOST_TOGETHER, lease_until=lease_until)
+            items = digests.by_urgency([*items, *more])
+            parcels = [*((item,) for item in items[: room - 1]), tuple(items[room - 1 :])]
+        else:
+            parcels = [(item,) for item in items]
+        for _ in parcels:
+            gate.passed(receiver, now)
+        return parcels
+
     def _claim(self, lane: Lane, limit: int, now: datetime) -> Sequence[Delivery]:
-        lease = self._pace.lease if lane is not Lane.NOTIFY else 2 * self._pace.attempt
+        lease = self._pace.lease
         with self._store.reading() as uow:  # mostly nothing is due, and a reader disturbs nobody
             if not uow.outbox.due(lane, now):
                 return []

@@ -9,12 +9,13 @@ import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 import structlog
 
-from alerts.channels import Channel, Webhook, WebPush
+from alerts.channels import Channel, DingTalk, Email, Feishu, Sms, Webhook, WebPush, WeCom
 from casework.relay import Relay
 from cli import clock
 from cli.provincial import keep_asking
@@ -22,7 +23,8 @@ from cli.serving import serve
 from cli.wiring import Wiring, wired
 from cli.worker import Setting, show_metrics, stoppable
 from configs.secrets import Secrets
-from configs.values import Site
+from configs.values import Configuration
+from domain.errors import ConfigurationError
 from streams import casework
 from streams.sink import KafkaSink
 
@@ -36,7 +38,7 @@ async def run(setting: Setting, *, host: str, port: int) -> None:
     async with stoppable("casework") as stop, wired(setting, client_id="casework") as parts:
         show_metrics(setting)
         await asyncio.to_thread(_register, parts)
-        channels = notification_channels(parts.configuration.site, parts.secrets)
+        channels = notification_channels(parts.configuration, parts.secrets, os.environ)
         relay = Relay(
             parts.store,
             channels,
@@ -45,6 +47,7 @@ async def run(setting: Setting, *, host: str, port: int) -> None:
             office=parts.office,
             clock=clock.now,
             environment=os.environ,
+            limits=parts.configuration.channels.limits,
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(
@@ -98,9 +101,35 @@ def _publisher(sink: KafkaSink) -> Any:
     return publish
 
 
-def notification_channels(site: Site, secrets: Secrets) -> dict[str, Channel]:
-    """Every channel a route may name."""
-    push = WebPush(
-        vapid_private_key_pem=secrets.vapid_pem, subject=site.push_subject, allowed_hosts=site.push_hosts, clock=clock.now
-    )
-    return {push.name: push, Webhook.name: Webhook(clock=clock.now)}
+def notification_channels(configuration: Configuration, secrets: Secrets, environment: Mapping[str, str]) -> dict[str, Channel]:
+    """Every channel a route may name.
+
+    Raises:
+        ConfigurationError: an environment variable is not set that ``channels.yaml`` names.
+    """
+    site, settings = configuration.site, configuration.channels
+    plain = settings.plain_hosts
+    channels: list[Channel] = [
+        WebPush(
+            vapid_private_key_pem=secrets.vapid_pem, subject=site.push_subject, allowed_hosts=site.push_hosts, clock=clock.now
+        ),
+        Webhook(clock=clock.now, plain_hosts=plain),
+        DingTalk(clock=clock.now, public_url=site.public_url, plain_hosts=plain),
+        WeCom(clock=clock.now, public_url=site.public_url, plain_hosts=plain),
+        Feishu(clock=clock.now, public_url=site.public_url, plain_hosts=plain),
+    ]
+    if settings.gateway is not None:
+        gateway = replace(settings.gateway, secret=_set(settings.gateway_secret_env, environment))
+        channels.append(Sms(gateway, clock=clock.now, public_url=site.public_url))
+    if settings.server is not None:
+        user, password = (_set(name, environment) for name in (settings.server_user_env, settings.server_password_env))
+        server = replace(settings.server, user=user, password=password)
+        channels.append(Email(server, clock=clock.now, public_url=site.public_url))
+    return {channel.name: channel for channel in channels}
+
+
+def _set(variable: str, environment: Mapping[str, str]) -> str:
+    """What an environment variable holds; nothing if none is named."""
+    if variable and not environment.get(variable):
+        raise ConfigurationError("the environment variable is not set", file="channels.yaml", key=variable, hint="set it")
+    return environment.get(variable, "")

@@ -61,6 +61,7 @@ async def wired(setting: Setting, *, client_id: str) -> AsyncIterator[Wiring]:
         working_day=configuration.calendar.works,
         translator=translator,
         terms=Terms.of(configuration),
+        chains=configuration.chains,
         additives=configuration.additives,
     )
     try:

@@ -10,8 +10,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from configs.consequence_files import LongWords
-from configs.quantities import WordsEntry
 from configs.notification_files import Variable
+from configs.quantities import WordsEntry
 from configs.words import Code, Strict, Word
 from credit.departments import Department
 from credit.documents import Document, DocumentClause, Gravity, Rulebook

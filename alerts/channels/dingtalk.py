@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 
@@ -18,7 +18,7 @@ from alerts.channels.robot import Robot, signature, with_link
 class DingTalk(Robot):
     """The channel ``dingtalk``."""
 
-    name: ClassVar[str] = "dingtalk"
+    name = "dingtalk"
     too_fast = frozenset({130101, 410100})
     busy = frozenset({-1})
     most_bytes = 18_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 
@@ -19,7 +19,7 @@ from alerts.channels.robot import Robot, signature
 class Feishu(Robot):
     """The channel ``feishu``."""
 
-    name: ClassVar[str] = "feishu"
+    name = "feishu"
     code_field = "code"
     too_fast = frozenset({11232, 99991400})
     busy = frozenset({-1, 11233})

@@ -31,7 +31,7 @@ class Robot(ABC):
         timeout: of one attempt.
     """
 
-    name: ClassVar[str]
+    name: str = ""
     code_field: ClassVar[str] = "errcode"
     too_fast: ClassVar[frozenset[int]] = frozenset()
     """Codes for "slower"."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 
@@ -17,7 +17,7 @@ from alerts.channels.robot import Robot, with_link
 class WeCom(Robot):
     """The channel ``wecom``."""
 
-    name: ClassVar[str] = "wecom"
+    name = "wecom"
     too_fast = frozenset({45009, 45033})
     busy = frozenset({-1})
     most_bytes = 2048

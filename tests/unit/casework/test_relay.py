@@ -11,10 +11,16 @@ from typing import Any
 import pytest
 
 from alerts.channels import Accepted, FailureReason, Message, Rejected, Target
+from alerts.escalation import Chain
+from alerts.gateways import Limit
+from casework import metrics
 from casework.notices import Pace
 from casework.relay import Relay
 from domain.errors import Unavailable
+from domain.escalation import Step, Until
 from domain.events import Lane
+from domain.parties import Role
+from domain.rules import Level
 from domain.warnings import State
 from tests.unit.casework.scene import COLLEAGUE, INSPECTOR, MERCHANT, STAFF, Scene, webhook_route
 
@@ -334,3 +340,140 @@ async def test_a_round_in_which_nothing_is_due_opens_no_write_transaction(scene:
         async with asyncio.timeout(5):
             report = await _relay(scene, Phone()).run_once(scene.later(seconds=1))
     assert report.sent[Lane.LIVE] == 0
+
+
+# one receiver, many messages
+
+SLOWLY = {"webpush": Limit(messages=4, within=timedelta(minutes=1))}
+
+
+def _titles(phone: Phone) -> list[str]:
+    return [message.title for _, message in phone.taken]
+
+
+def _counted(name: str) -> float:
+    return metrics.NOTIFICATIONS.labels("webpush", name)._value.get()
+
+
+async def test_what_is_more_than_the_limit_is_put_together_into_one_message_that_names_the_rest(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    for number in range(6):
+        scene.raised(subject=f"cam-0a1b2c3d/{number}", class_="pest_or_pet")
+    phone, coalesced = Phone(), _counted(metrics.COALESCED)
+    report = await _relay(scene, phone, limits=SLOWLY).run_once(scene.now)
+    assert report.sent[Lane.NOTIFY] == 2 + 6, "two to the phone, and six to the webhook, whose reader is a program"
+    first, digest = (message for _, message in phone.taken)
+    assert first.title == "红色预警：昆虫或宠物"
+    assert digest.title == "5 条通知，其中红色预警 5 条"
+    assert len(digest.body.splitlines()) == 5
+    assert all(line.startswith("红色预警：昆虫或宠物 · ") for line in digest.body.splitlines())
+    assert len({item["warning"] for item in digest.data["items"]} | {first.data["warning"]}) == 6, "nothing is dropped"
+    assert digest.urgent
+    assert _counted(metrics.COALESCED) - coalesced == 4
+    assert [item for item in scene.outbox(Lane.NOTIFY) if item.target == "webpush"] == []
+
+
+async def test_who_has_no_room_waits_untried_and_the_wait_is_no_attempt(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    phone = Phone()
+    relay = _relay(scene, phone, limits=SLOWLY)
+    for number in range(2):
+        scene.raised(subject=f"cam-0a1b2c3d/{number}")
+    await relay.run_once(scene.now)
+    for number in range(2, 15):
+        scene.raised(subject=f"cam-0a1b2c3d/{number}")
+    await relay.run_once(scene.later(seconds=1))
+    assert phone.tried == 2
+    await relay.run_once(scene.later(seconds=28))
+    assert phone.tried == 2, "its turn is half a minute after the first"
+    await relay.run_once(scene.later(seconds=1))
+    assert _titles(phone)[2:] == ["13 条通知，其中红色预警 13 条"]
+    assert phone.taken[-1][1].body.endswith("另有 3 条，请打开查看")
+
+
+async def test_in_a_message_of_many_what_is_red_comes_first(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    for number in range(3):
+        level = Level.RED if number == 2 else Level.ORDINARY
+        scene.raised(subject=f"cam-0a1b2c3d/{number}", level=level)
+    phone = Phone()
+    await _relay(scene, phone, limits={"webpush": Limit(messages=2, within=timedelta(minutes=1))}).run_once(scene.now)
+    ((_, digest),) = phone.taken
+    assert digest.title == "3 条通知，其中红色预警 1 条"
+    assert digest.body.splitlines()[0].startswith("红色预警：")
+
+
+async def test_a_message_of_many_that_reaches_the_merchant_confirms_the_delivery_of_each(scene: Scene) -> None:
+    scene.subscribe(MERCHANT)
+    warnings = [scene.raised(subject=f"cam-0a1b2c3d/{number}") for number in range(3)]
+    await _relay(scene, Phone(), limits={"webpush": Limit(messages=1, within=timedelta(minutes=1))}).run_once(scene.now)
+    assert {scene.warning(warning.id).state for warning in warnings} == {State.NOTIFIED}
+
+
+async def test_a_message_of_many_that_is_refused_is_tried_again_whole(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    for number in range(3):
+        scene.raised(subject=f"cam-0a1b2c3d/{number}")
+    phone = Phone(refusal=Rejected(retry=True, reason=FailureReason.UNAVAILABLE))
+    relay = _relay(scene, phone, limits={"webpush": Limit(messages=2, within=timedelta(seconds=2))})
+    await relay.run_once(scene.now)
+    phone.refusal = None
+    await relay.run_once(scene.later(minutes=1))
+    assert _titles(phone) == ["3 条通知，其中红色预警 3 条"]
+
+
+async def test_a_receiver_that_says_slower_is_left_alone_by_the_others_that_wait_for_it(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    scene.raised()
+    phone = Phone(refusal=Rejected(retry=True, reason=FailureReason.RATE_LIMITED, retry_after=timedelta(minutes=10)))
+    relay = _relay(scene, phone, limits=SLOWLY)
+    await relay.run_once(scene.now)
+    scene.raised(subject="cam-0a1b2c3d/b")
+    await relay.run_once(scene.later(minutes=9))
+    assert phone.tried == 1
+    phone.refusal = None
+    await relay.run_once(scene.later(minutes=1))
+    assert len(phone.taken) == 2
+
+
+async def test_what_was_cancelled_after_it_was_taken_is_not_sent(scene: Scene) -> None:
+    scene.subscribe(INSPECTOR)
+    scene.office.desk = replace(scene.office.desk, chains=(CHAIN,), routes=())
+    warning = scene.raised()
+    scene.office.sweep(scene.later(minutes=30))
+    phone = Phone()
+    relay = _relay(scene, phone)
+    parcels = await asyncio.to_thread(relay._claim_parcels, 9, scene.now)
+    scene.office.acknowledge(warning.id, MERCHANT, scene.now)
+    endings = [await relay._notices.send(*parcel) for parcel in parcels]
+    assert (len(endings), phone.tried) == (1, 0)
+
+
+CHAIN = Chain(
+    name="red",
+    steps=(Step(after=timedelta(minutes=30), until=Until.DELIVERED, roles=(Role.INSPECTOR,), channels=("webpush",)),),
+)
+
+
+async def test_a_red_warning_that_reaches_no_merchant_ends_where_a_person_sees_it(scene: Scene) -> None:
+    scene.subscribe(MERCHANT)
+    scene.subscribe(INSPECTOR)
+    scene.office.desk = replace(scene.office.desk, chains=(CHAIN,))
+    warning = scene.raised()
+    failures = metrics.RED_FAILURES.labels("webpush")
+    before = failures._value.get()
+    phone = Phone(refusal=Rejected(retry=False, reason=FailureReason.GONE))
+    await _relay(scene, phone).run_once(scene.now)
+    assert failures._value.get() - before == 2, "the merchant's and the inspector's browser"
+    escalated = [step.reason for step in scene.audit(warning.id)]
+    assert escalated == [escalated[0], "escalate"], "the last way to the merchant failed: said at once, in the warning's history"
+    metrics.refresh(scene.store, scene.later(minutes=31))
+    assert metrics.UNDELIVERED._value.get() == 1
+    scene.office.opened(warning.id, MERCHANT, scene.now)
+    metrics.refresh(scene.store, scene.now)
+    assert metrics.UNDELIVERED._value.get() == 0
+
+
+def test_every_result_of_an_attempt_is_in_the_closed_list() -> None:
+    known = {reason.value for reason in FailureReason} | {"accepted", "coalesced", "given_up", "unexpected"}
+    assert set(metrics.RESULTS) == known
