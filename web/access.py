@@ -31,6 +31,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Methods that are counted by name; anybody may send any word as a method, and each label costs memory for good."""
 WITH_PHOTOS = "/submit"
 """How the paths end to which photos are sent."""
+WITH_ROWS = "/import"
+"""How the paths end to which files of records are sent."""
 PLAIN = 1024 * 1024
 """Bytes of a request that carries neither photos nor a batch."""
 _HEADERS = (
@@ -97,7 +99,7 @@ class BodyLimit:
         """Bytes the route of a path takes."""
         if path.endswith(WITH_PHOTOS):
             return self._settings.photo_bytes * self._settings.photo_limit + PLAIN
-        return self._settings.batch_bytes if path.endswith("/observations") else PLAIN
+        return self._settings.batch_bytes if path.endswith(("/observations", WITH_ROWS)) else PLAIN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

@@ -22,6 +22,8 @@ CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 """Chinese characters and Chinese punctuation."""
 KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "text": None, "plural": (1, 2), "gettext": None, "ngettext": (1, 2)}
 LOCALE = "en"
+REGISTERS = ("entry.py", "samples.py", "sheets.py")
+"""Files of the registers with messages."""
 BORN = datetime(2026, 11, 22, tzinfo=UTC)
 """The dates in the header: fixed, so that a renewal without changes changes nothing."""
 
@@ -39,7 +41,7 @@ def sources() -> list[tuple[Path, str]]:
 def _notices() -> list[Path]:
     """The messages that casework sends about consequences and registers."""
     consequences = [ROOT / "casework" / "consequences" / name for name in ("telling.py", "watching.py")]
-    return [*consequences, ROOT / "casework" / "registers" / "samples.py"]
+    return [*consequences, *(ROOT / "casework" / "registers" / name for name in REGISTERS)]
 
 
 def extract() -> Catalog:

@@ -54,6 +54,7 @@ SHOP = Policy(roles=_SHOP)
 OWNER = Policy(roles=_OWNER)
 OFFICIALS = Policy(roles=_OFFICIALS)
 LEADER = Policy(roles=_LEADER)
+WRITERS = Policy(roles=_OWNER | _OFFICIALS)
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
@@ -84,6 +85,13 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "POST /api/v1/findings/{finding_id}/reject": OFFICIALS,
         "GET /api/v1/findings/{finding_id}/evidence/{sha256}": OFFICIALS,
         "GET /api/v1/dead-letters": OFFICIALS,
+        # registers
+        "GET /api/v1/merchants/{uscc}/registers/{register}": SITE,
+        "POST /api/v1/merchants/{uscc}/registers/{register}": WRITERS,
+        "POST /api/v1/merchants/{uscc}/registers/{register}/import": WRITERS,
+        "GET /api/v1/additives": PEOPLE,
+        "GET /api/v1/additives/names": OFFICIALS,
+        "POST /api/v1/additives/names/{name}": OFFICIALS,
         # the ledger
         "GET /api/v1/merchants/{uscc}/score": SITE,
         "GET /api/v1/merchants/{uscc}/deductions": SITE,

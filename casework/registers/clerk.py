@@ -54,10 +54,10 @@ class Clerk:
     def bring(self, uscc: str, register: str, raw: bytes, actor: Actor, now: datetime, *, as_json: bool) -> Report:
         """Write a file in a register. A file whose columns are unknown is refused whole."""
         sheet = entry.sheet_named(register)
+        with self._store.reading() as uow:
+            entry.writable(uow, uscc, actor)
         rows, faults = (entry.rows_of_json if as_json else entry.rows_of_csv)(sheet, raw)
         if faults:
-            with self._store.reading() as uow:
-                entry.writable(uow, uscc, actor)
             return Report(rows=0, faults=tuple(faults))
         return self.enter(uscc, register, rows, actor, now)
 

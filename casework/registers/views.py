@@ -18,11 +18,14 @@ from traceability.papers import covered_until
 
 ROSTER_BACK, ROSTER_AHEAD = timedelta(days=7), timedelta(days=31)
 OFFICIALS = frozenset({Role.INSPECTOR, Role.SUPERVISOR})
+READERS = OFFICIALS | {Role.MERCHANT, Role.STAFF}
 
 
 def readable(uow: UnitOfWork, uscc: str, actor: Actor) -> Merchant:
     """The merchant, if the actor may look into its registers. Raises NotFound."""
     merchant = uow.merchants.get(uscc.upper())
+    if actor.role not in READERS:
+        raise NotFound(f"no merchant {uscc[:40]}")
     if merchant is None or not actor.may_see(uscc=merchant.uscc, region=merchant.region):
         raise NotFound(f"no merchant {uscc[:40]}")
     return merchant

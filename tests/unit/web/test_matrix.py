@@ -64,6 +64,8 @@ def body(world: World, name: str, described: dict[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {
         "POST /api/v1/session": {"user": "merchant", "password": "merchant-demo"},
         "POST /api/v1/observations": envelope(event_time=format_instant(now)),
+        "POST /api/v1/merchants/{uscc}/registers/{register}": {"person": "E1", "issued_on": "2026-01-01"},
+        "POST /api/v1/merchants/{uscc}/registers/{register}/import": {"person": "E1", "issued_on": "2026-01-01"},
         "POST /api/v1/warnings/{warning_id}/extend": {"until": format_instant(now + timedelta(hours=13))},
         "POST /api/v1/warnings/{warning_id}/control": {"until": format_instant(now + timedelta(days=3))},
         "POST /api/v1/assessments": {"scheme": "zhenhai", "month": month},
