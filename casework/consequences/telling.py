@@ -14,6 +14,7 @@ from typing import Any
 from alerts.routing import WEBHOOK, WEBPUSH, recipients
 from casework.consequences.filing import Filed
 from casework.desk import Work
+from casework.outbound import addresses
 from casework.words import N_, fill
 from domain.events import Delivery, Event, EventName, Lane
 from domain.parties import SYSTEM, Merchant, User
@@ -72,13 +73,19 @@ class _Message:
     def tell(self, people: Iterable[User]) -> None:
         """Put it into the outbox for everybody the routes reach."""
         for recipient in recipients(self.event, people, self.work.desk.routes):
-            if recipient.user is None:
-                self.enqueue(recipient.route.channel, recipient.route.name, recipient.route.locale)
-                continue
-            for subscription in self.work.tray.phones[recipient.user.id] or ():
-                self.enqueue(WEBPUSH, subscription.id, recipient.user.locale)
+            locale = recipient.route.locale if recipient.user is None else recipient.user.locale
+            for address in addresses(self.work, recipient):
+                self.enqueue(address.target, address.recipient, locale, at=recipient.route.tells_at(self.event))
 
-    def enqueue(self, target: str, recipient: str, locale: str, said: Mapping[str, str] = NOTHING_MORE) -> None:
+    def enqueue(
+        self,
+        target: str,
+        recipient: str,
+        locale: str,
+        said: Mapping[str, str] = NOTHING_MORE,
+        *,
+        at: datetime | None = None,
+    ) -> None:
         """Put it into the outbox for one address."""
         version = f"{self.about}:{self.what}"
         self.work.uow.outbox.add(
@@ -89,7 +96,7 @@ class _Message:
                 recipient=recipient,
                 payload=self.payload(locale, said),
                 created_at=self.event.at,
-                next_attempt_at=self.event.at,
+                next_attempt_at=at or self.event.at,
             )
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from alerts.routing import WEBHOOK, WEBPUSH, Route, recipients
+from alerts.routing import DINGTALK, SMS, WEBHOOK, WEBPUSH, Route, recipients, step_recipients
+from domain.escalation import QuietHours, Step, Until
 from domain.events import Event, EventName
 from domain.parties import Role, User
 from domain.rules import Level
@@ -80,3 +82,53 @@ def test_which_webhook_confirms_delivery(route, confirms, why):
 def test_a_push_confirms_delivery_only_when_it_goes_to_the_merchant():
     told = {r.user.id: r.to_merchant for r in recipients(RAISED, USERS, [PHONES])}
     assert told == {"owner": True, "staff": True, "inspector": False, "supervisor": False}
+
+
+TEXTS = Route(name="texts", channel=SMS, roles=frozenset({Role.MERCHANT, Role.INSPECTOR}))
+TEAM = Route(name="team", channel=DINGTALK, token_env="T", events=frozenset({EventName.WARNING_CLOSED}))
+
+
+def test_a_text_message_goes_to_each_user_and_confirms_nothing():
+    told = {r.user.id: r.to_merchant for r in recipients(RAISED, USERS, [TEXTS])}
+    assert told == {"owner": False, "inspector": False}
+
+
+def test_a_robot_of_the_merchants_own_group_confirms_delivery():
+    own = replace(TEAM, events=frozenset(), roles=frozenset({Role.MERCHANT}), merchants=frozenset({USCC}))
+    assert [r.to_merchant for r in recipients(RAISED, USERS, [own])] == [True]
+
+
+def test_a_step_reaches_its_roles_through_its_channels_and_the_routes_it_names():
+    step = Step(
+        after=timedelta(hours=1),
+        until=Until.CLOSED,
+        roles=(Role.INSPECTOR, Role.SUPERVISOR),
+        channels=("webpush", "sms"),
+        routes=("team", "gone", "texts"),
+    )
+    found = [
+        (r.route.channel, r.user.id if r.user else r.route.name) for r in step_recipients(RAISED, step, USERS, (TEAM, TEXTS))
+    ]
+    assert found == [
+        ("webpush", "inspector"),
+        ("webpush", "supervisor"),
+        ("sms", "inspector"),
+        ("sms", "supervisor"),
+        ("dingtalk", "team"),
+    ], "the far inspector may not see the merchant; a route that is gone since, or has no address, is passed over"
+
+
+@pytest.mark.parametrize(
+    ("level", "waits", "why"),
+    [
+        ("red", False, "a red warning knows no quiet hours"),
+        ("ordinary", True, "it can wait"),
+        (None, True, "not about a warning"),
+    ],
+)
+def test_quiet_hours_of_a_route_put_off_what_is_not_red(level, waits, why):
+    night = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai
+    route = replace(PHONES, quiet=QuietHours(begins=time(21, 30), ends=time(6, 30)))
+    event = replace(RAISED, at=night, data={} if level is None else {"level": level})
+    morning = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
+    assert route.tells_at(event) == (morning if waits else night), why
