@@ -17,7 +17,20 @@ from web.pages import (
 
 ROUTERS = tuple(
     module.router
-    for module in (shell, session, home, warning, credit, beginnings, consequences, scores, assessments, registers, review, operations)
+    for module in (
+        shell,
+        session,
+        home,
+        warning,
+        credit,
+        beginnings,
+        consequences,
+        scores,
+        assessments,
+        registers,
+        review,
+        operations,
+    )
 )
 
 __all__ = ["ROUTERS"]

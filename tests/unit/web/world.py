@@ -213,6 +213,10 @@ def parameters(world: World, method: str, path: str) -> dict[str, str]:
         "{verb}": lambda: "start",
         "{case_id}": lambda: world.case("measures" if "/measures/" in path else "tasks"),
         "{region}": lambda: "330211",
+        "{operation_id}": world.operation,
+        "{silence_id}": world.silence,
+        "{interruption_id}": world.closure,
+        "{department}": lambda: "tax",
         "{register}": lambda: "certificates",
         "{name}": lambda: "none",
     }
