@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -44,6 +45,10 @@ def test_every_example_of_the_document_gives_what_it_shows(tmp_path: Path, monke
                 done = CliRunner().invoke(app, arguments)
                 assert done.exit_code == 0, (line, done.stderr)
                 answer = done.stdout
+                if arguments[0] == "rate":
+                    schema = json.loads(CliRunner().invoke(app, ["schemes", "facts", arguments[1]]).stdout)
+                    facts = json.loads(Path(arguments[arguments.index("--facts") + 1]).read_text("utf-8"))
+                    Draft202012Validator(schema).validate(facts)
         elif language == "json":
             assert differences(json.loads(text), json.loads(answer)) == []
             shown += 1
