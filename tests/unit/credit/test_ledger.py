@@ -213,7 +213,9 @@ INCIDENT = [
     ("XV06", "XV09", "20", "new", "same base: the additive is more specific than the sample"),
     ("XV09", "XV06", "20", "sibling", "and the other way round"),
     ("XV08", "XV10", "30", "new", "illegal substance"),
-    ("XV02", "XV12", "20", "sibling", "same base, neither more specific: the first stands"),
+    ("XV02", "XV12", "20", "sibling", "same base, neither more specific, the same floor: the first stands"),
+    ("XV20", "XV04", "15", "new", "same base, neither more specific: the worse floor, orange over none"),
+    ("XV04", "XV20", "15", "sibling", "and the other way round"),
 ]
 
 
