@@ -39,6 +39,7 @@ def cross_check(configuration: Configuration, directory: Path) -> list[Problem]:
         *notification_checks(),
         _codes,
         _clauses,
+        _citations,
     )
     found = [problem for check in checks for problem in check(configuration)]
     return [
@@ -185,3 +186,16 @@ def _clauses(configuration: Configuration) -> Iterator[Problem]:
                     hint=nearest(code, sorted(known)) or "remove it",
                     fatal=False,
                 )
+
+
+def _citations(configuration: Configuration) -> Iterator[Problem]:
+    """Codes that no document mentions: they would be charged by a rule nobody can read (X-10)."""
+    codes = sorted({code for scheme in configuration.schemes.values() for code in scheme.rules})
+    for code in configuration.rulebook.uncited(codes):
+        yield Problem(
+            file="documents.yaml",
+            key=f"documents.{code}",
+            what=f"no document cites the violation code {code}",
+            hint="name it in the codes of the clause it breaks",
+            fatal=False,
+        )

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from casework import metrics
-from casework.consequences import catalogue, documents, weekly, windows
+from casework.consequences import catalogue, consumption, documents, weekly, windows
 from casework.consequences.filing import Filed, seen_by
 from casework.consequences.machine import Machine, Order, carry_out, find
 from casework.consequences.terms import Terms
@@ -158,13 +158,14 @@ class Bureau:
         return Swept(done=done, failed=failed, more=more)
 
     def _begin_week(self, now: datetime) -> None:
-        """Keep the documents in force and plan the week's evaluations: once a week in each process, and once in all."""
+        """Keep the documents in force, plan the week's evaluations, rank the trades: weekly in each process, and once in all."""
         week = weekly.week_of(now)
         if self._week == week:
             return
         adopted = self.do(lambda work: documents.adopt(work, now))
         planned = self.do(lambda work: weekly.plan_week(work, now))
-        log.info("bureau.week_begun", week=week, documents=adopted, evaluations=planned)
+        ranked = consumption.refresh(self.ask, self.do, now)
+        log.info("bureau.week_begun", week=week, documents=adopted, evaluations=planned, ranked=ranked)
         self._week = week
 
     def _transact(self, effect: Callable[[Work], T]) -> T:

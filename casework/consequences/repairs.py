@@ -77,7 +77,13 @@ def _shown(order: Order) -> frozenset[Condition]:
 def _apply(work: Work, filed: Filed[Repair], order: Order) -> Step[Repair]:
     calendar = terms_of(work).calendar
     moved = repair.apply(filed.case, shown=_shown(order), calendar=calendar, actor=order.actor, now=order.now)
-    about = {"application": order.reason, "evidence_ids": order.evidence_ids, "told": False}
+    _accepted, decided = repair.statutory(terms_of(work).repair, order.now, calendar)
+    about = {
+        "application": order.reason,
+        "evidence_ids": order.evidence_ids,
+        "told": False,
+        "statutory_by": decided.by,
+    }
     return Step(moved=moved, about=about)
 
 

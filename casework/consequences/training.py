@@ -15,7 +15,7 @@ from domain.errors import BadInput, Code, NotFound
 from domain.ids import derived_id
 from domain.parties import Role
 from domain.time import local_day
-from store.registers import Book, Wanted
+from store.registers import Book
 
 
 class TrainingState(StrEnum):
@@ -168,9 +168,3 @@ ATTENDANCE: Machine[Attendance] = Machine(
     cabinet=ATTENDANCES,
     handlers={command.value: _answer(command) for command in AttendanceCommand},
 )
-
-
-def absences(work: Work, uscc: str, since: datetime) -> int:
-    """How often a merchant was absent since an instant: a raw value of the indicators (X-08)."""
-    wanted = Wanted(uscc=uscc, states=(AttendanceState.ABSENT.value,), limit=None)
-    return sum(one.filed_at >= since for one in ATTENDANCES.find(work.uow, wanted))

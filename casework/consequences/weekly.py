@@ -1,20 +1,17 @@
 """The weekly evaluation of braised-meat workshops (domain.md X-09): one for each ISO week, late at Monday 00:00.
 
 The first sweep of a week plans them for the workshops whose scheme wants them. What an evaluation finds cites the document
-each item stands in, and counts by gravity (XV16).
+each item stands in; ``casework.assessment_registers`` counts it by gravity (XV16).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 
 from casework.consequences import tasks
-from casework.consequences.filing import Filed
 from casework.consequences.machine import by_clock, terms_of
 from casework.desk import Work
-from credit.documents import Gravity
-from credit.tasks import Finding, Origin, Task, week_ends_by
+from credit.tasks import Origin, week_ends_by
 from domain.parties import SYSTEM, BusinessForm
 from domain.time import local_day
 
@@ -39,10 +36,3 @@ def plan_week(work: Work, now: datetime) -> int:
         filed = tasks.open_task(work, merchant, Origin.WEEKLY, due_by, now, of=of, topic=f"weekly/{week}", week=week)
         tasks.trigger(work, filed, by_clock(now, f"weekly evaluation {week}"))
     return len(workshops)
-
-
-def failures(filed: Filed[Task]) -> dict[str, int]:
-    """How many items failed, by gravity: the raw values of XV16. A minor error corrected on the spot is none (R-12)."""
-    lenient = filed.about.get("leniency") == Finding.NO_PROBLEM
-    counted = Counter(item["gravity"] for item in filed.about.get("items", ()) if not (item["ok"] or lenient))
-    return {gravity.value: counted.get(gravity.value, 0) for gravity in Gravity}

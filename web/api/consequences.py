@@ -42,7 +42,7 @@ from casework.consequences.views import case_detail, case_item
 from casework.desk import Work
 from domain.errors import NotFound
 from domain.parties import Role
-from domain.time import format_instant, month_of
+from domain.time import format_instant, local_day, month_of
 from store.registers import Wanted
 from web.auth import Official, SignedIn
 from web.parts import Wired
@@ -235,6 +235,7 @@ def read_standing(uscc: str, identity: SignedIn, parts: Wired) -> dict[str, Any]
             "standing": None if held is None else plain(held),
             "offer": plain(standing.offer(work, held)),
             "cumulative_points": f"{proposals.points(work, uscc, now):f}",
+            "bid_banned": proposals.bid_banned(work, uscc, local_day(now)),
             "blocked_until": None if blocked is None else format_instant(blocked),
             **({"national_risk": _plain_or_none(risk.of(work, uscc))} if identity.is_official else {}),
         }

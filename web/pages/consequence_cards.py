@@ -133,6 +133,8 @@ def _repair(filed: Filed[Any], language: Language) -> list[tuple[str, str]]:
         found.append((_("公示到期"), str(about["ends_on"])))
     if case.decide_by is not None:
         found.append((_("当日办结截止"), instant(case.decide_by, language)))
+        if about.get("statutory_by"):
+            found.append((_("法定办结期限"), instant(about["statutory_by"], language)))
     if case.shown:
         found.append((_("申请人说明"), "；".join(_(words.CONDITIONS[one]) for one in sorted(case.shown))))
     for name, label in (("wanted", _("需补正")), ("rejected_because", _("不予修复理由"))):

@@ -26,7 +26,7 @@ from credit.transitions import BUSINESS
 from credit.vouchers import VoucherKind
 from domain.errors import BadInput, Code, Conflict, Forbidden, IllegalTransition, NotFound, Unavailable
 from domain.parties import Role
-from domain.time import month_of
+from domain.time import local_day, month_of
 from store.registers import Wanted
 from web import consequence_names as words
 from web.api.consequences import BEGINNINGS
@@ -241,6 +241,7 @@ def my_credit_page(page: Page, identity: Identity, *, problem: tuple[str, str] =
             "offer": standing.offer(work, held),
             "points": proposals.points(work, uscc, page.now),
             "blocked_until": commitments.blocked_until(work, uscc, page.now),
+            "bid_banned": proposals.bid_banned(work, uscc, local_day(page.now)),
         }
 
     kinds = tuple(SECTIONS)

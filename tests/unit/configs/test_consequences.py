@@ -61,3 +61,12 @@ def test_a_clause_that_cites_a_code_of_no_scheme_is_told(tmp_path: Path) -> None
     told = [problem for problem in configs.check(site) if problem.key == "commitment.clauses.publication.codes"]
     assert [(problem.what, problem.fatal) for problem in told] == [("no scheme has the code XV99", False)]
     assert configs.load(site).consequences.template.clauses_of("XV99") == ("publication",), "a warning stops nothing"
+
+
+def test_a_violation_code_that_no_document_cites_is_told(tmp_path: Path) -> None:
+    site = Path(shutil.copytree(configs.demo_directory(), tmp_path / "site"))
+    text = (configs.default_directory() / "documents.yaml").read_text("utf-8")
+    assert "XV18" in text
+    (site / "documents.yaml").write_text(text.replace("XV18", "XV17"), "utf-8")
+    told = [(problem.what, problem.fatal) for problem in configs.check(site) if problem.file.endswith("documents.yaml")]
+    assert told == [("no document cites the violation code XV18", False)]

@@ -63,6 +63,11 @@ async def test_a_form_begins_its_case_and_leads_back_to_the_desk(desk: Kitchen) 
         main = english[english.index("<main") :].partition("<datalist")[0]
         assert not re.search("[\u4e00-\u9fff]", main), f"a label of {kind} is not in English"
 
+    told = (await inspector.get(f"/api/v1/merchants/{MERCHANT}/credit")).json()
+    assert (told["national_risk"]["grade"], told["national_risk"]["score"], told["bid_banned"]) == ("B", "50.5", False)
+    merchant = await desk.bearer("merchant")
+    assert "national_risk" not in (await merchant.get(f"/api/v1/merchants/{MERCHANT}/credit")).json()
+
 
 async def test_a_refused_form_says_why_and_keeps_what_was_written(desk: Kitchen) -> None:
     inspector = await desk.bearer("inspector")
