@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from alerts import deadlines
-from alerts.deadlines import REMINDERS, Due
+from alerts.deadlines import RECTIFY_REMINDERS, REMINDERS, Due
 from domain.events import EventName, Lane
 from domain.findings import Finding
 from domain.ids import derived_id
@@ -31,6 +31,8 @@ from tests.loss.ledger import Client, Fact, Row
 from tests.loss.records import Records, Sent
 
 PROMPT = timedelta(seconds=1)
+UNJUDGED = frozenset({Due.CONTROL_ENDED, Due.ESCALATE})
+"""Steps whose instant the warning does not tell any more once they are done; within minutes they do not come."""
 AFTER_OUTAGE = timedelta(seconds=10)
 ONCE = frozenset(
     {
@@ -322,6 +324,11 @@ def _applied_at(step: AuditEntry, records: Records) -> datetime:
 def _instant(what: Due, warning: Warning, rules: Rules) -> datetime | None:
     if what is Due.RECTIFY_OVERDUE:
         return warning.rectify_by
+    if what in RECTIFY_REMINDERS and warning.rectify_by is not None:
+        started_at = max(warning.rectify_by - warning.rectify_within, warning.notified_at or warning.raised_at)
+        return started_at + (warning.rectify_by - started_at) * RECTIFY_REMINDERS[what] / 100
+    if what not in REMINDERS and what is not Due.CLOSURE_OVERDUE:
+        return None
     if warning.close_by is None:
         return None
     if what is Due.CLOSURE_OVERDUE:
@@ -337,7 +344,7 @@ def _deadlines(records: Records, scene: Scene) -> Iterator[Item]:
         if step.entity != "warning" or step.actor != SYSTEM.id:
             continue
         for word in step.reason.split(", "):
-            if word not in set(Due) or word == Due.CONTROL_ENDED:
+            if word not in set(Due) or word in UNJUDGED:
                 continue
             seen[step.entity_id, word] += 1
             yield _deadline(Due(word), step, warnings[step.entity_id], records, scene, seen[step.entity_id, word])
@@ -355,7 +362,7 @@ def _deadline(what: Due, step: AuditEntry, warning: Warning, records: Records, s
         row=Row.DEADLINE,
         at=applied_at,
         duplicates=int(times > 1),
-        early=int(step.at < at or (what not in REMINDERS and step.at == at)),
+        early=int(step.at < at or (what in (Due.RECTIFY_OVERDUE, Due.CLOSURE_OVERDUE) and step.at == at)),
         late=int(is_late(applied_at, at, scene.sweep_away)),
         lateness_s=(applied_at - at).total_seconds(),
         what=f"{warning.id}: {what.value} of {at}, swept {step.at}, applied {applied_at}",
