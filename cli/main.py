@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli import assessments, consequences, interruptions, ratings
+from cli import assessments, consequences, interruptions, ratings, registers
 from cli.errors import Kitchen
 from cli.options import DEFAULT_DATA, Config, Data, Json, MetricsHost, MetricsPort, Model, Mqtt, config_of, setting
 from cli.worker import work
@@ -34,6 +34,7 @@ ratings.add_to(app)
 consequences.add_to(app)
 assessments.add_to(app)
 interruptions.add_to(app)
+registers.add_to(app)
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets other machines in.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the web page.")]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from domain.findings import FindingState, Review
+from domain.registers import Due, DueKind
 from domain.warnings import State
 from store.engines import parse_url, postgres_engines, sqlite_engines
 from store.ports import Store, UnitOfWork
@@ -23,6 +24,7 @@ Ask = Callable[[UnitOfWork], object]
 ASKED: list[tuple[str, Ask, str]] = [
     ("due warnings", lambda uow: uow.warnings.due(EARLIER, limit=200), "ix_warnings_next_due_at"),
     ("expired lots", lambda uow: uow.batches.expired(EARLIER, limit=200), "ix_batches_judge_at"),
+    ("the expiry index", lambda uow: uow.records.dues(EARLIER, limit=200), "ix_register_dues_due_at"),
     ("reviews due", lambda uow: uow.findings.reviews_due(EARLIER, limit=200), "ix_findings_review_due_at"),
     ("sent long ago", lambda uow: uow.outbox.has_done(EARLIER), "ix_outbox_done"),
     ("old letters", lambda uow: uow.dead_letters.has_before(EARLIER), "ix_dead_letters_received_at"),
@@ -47,6 +49,7 @@ def _fill(store: Store, url: str) -> None:
                 else:
                     uow.findings.add(finding(id=f"f{n}"), FindingState.DISCARDED)
                 uow.outbox.add(delivery(key=f"d{n}"))
+                uow.records.put_due(Due(kind=DueKind.SHIFT, uscc=batch().uscc, subject=f"s{n}", due_at=at))
         for n in range(ROWS // 4):
             uow.dead_letters.add(letter(key=f"l{n}", received_at=NOW + timedelta(seconds=n)))
         uow.commit()
