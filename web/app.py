@@ -16,12 +16,13 @@ from starlette.exceptions import HTTPException
 
 from casework.assessment import Assessor
 from casework.office import Office
+from devices.limits import Limits
 from domain.errors import KitchenError
 from store.ports import Media, Store
 from web import api, pages
 from web.access import Access, BodyLimit, SignedInFirst
 from web.language import load_languages
-from web.limits import Attempts, Buckets
+from web.limits import Attempts, Buckets, Signatures
 from web.live import LiveStream
 from web.openapi import describe
 from web.parts import Clock, DepartmentSecret, Intake, Parts, Seal, no_department_secret
@@ -100,6 +101,7 @@ def create_app(  # noqa: PLR0917 - the parts in the order everybody names them
         failed_sign_ins=Attempts(limit=settings.sign_in_attempts, window=settings.sign_in_window),
         failed_addresses=Attempts(limit=settings.address_attempts, window=settings.sign_in_window),
         sign_in_slots=asyncio.Semaphore(settings.sign_ins_at_once),
+        signatures=Signatures(Limits()),
         device_buckets=Buckets(rate=settings.device_rate, burst=settings.device_burst),
         recent=Recent(),
         assessor=assessor,

@@ -109,8 +109,7 @@ class _Bench:
         try:
             envelope = decode_json(raw)
             device = _device_of(self.uow, self.sender, envelope)
-            if device.key is not None:
-                verify(envelope, device.key)
+            self._check_signature(device, envelope)
             observation = parse_envelope(envelope, self.now)
             self._check_bound(device, observation)
             if self._is_known(observation):
@@ -120,6 +119,27 @@ class _Bench:
             return _refuse(self.sender, envelope, raw, error)
         self.seen[observation.event_id] = observation.content_hash
         return Accepted(observation=observation)
+
+    def _check_signature(self, device: Device, envelope: Mapping[str, Any]) -> None:
+        """Three wrong signatures in ten minutes block a device until it is registered anew, as at the gateway (E021).
+
+        Only what the device itself posts counts: an official who posts in its name cannot block it.
+        """
+        if self.parts.signatures.blocked(device):
+            hint = "give it a new key and register it"
+            raise BadInput(Code.DEVICE_FORBIDDEN, f"{device.id} is blocked after wrong signatures", where="sig", hint=hint)
+        if device.key is None:
+            return
+        try:
+            verify(envelope, device.key)
+        except BadInput as error:
+            if error.code is Code.SIGNATURE_WRONG:
+                self._count_wrong(device)
+            raise
+
+    def _count_wrong(self, device: Device) -> None:
+        if self.sender.device_id is not None and self.parts.signatures.failed(device, self.now):
+            log.error("device.blocked", device=device.id)
 
     def _check_bound(self, device: Device, observation: Observation) -> None:
         if not device.speaks_for(observation.uscc, observation.event_time):

@@ -1,4 +1,4 @@
-"""Rate limits as values in memory: failed sign-ins in a window, and a bucket per device (E070).
+"""Limits as values in memory: failed sign-ins in a window, a bucket per device (E070), wrong signatures (E021).
 
 They live in one process and are forgotten with it; nothing that must be true rests on them.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from datetime import datetime, timedelta
+
+from devices.limits import Limits, SignatureWatch
+from domain.parties import Device
 
 
 class Attempts:
@@ -41,6 +44,24 @@ class Attempts:
         """A success clears the count."""
         with self._lock:
             self._tried.pop(key, None)
+
+
+class Signatures:
+    """Counts wrong signatures as the gateway does (E021), for several threads: too many in the window block a device."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._watch = SignatureWatch(limits)
+        self._lock = threading.Lock()
+
+    def failed(self, device: Device, now: datetime) -> bool:
+        """Count a wrong signature; True if the device is blocked by it."""
+        with self._lock:
+            return self._watch.failed(device.id, device, now)
+
+    def blocked(self, device: Device) -> bool:
+        """Whether the device is blocked under its present registration."""
+        with self._lock:
+            return self._watch.blocked(device.id, device)
 
 
 class Buckets:

@@ -17,7 +17,7 @@ from domain.events import DeadLetter
 from domain.observations import Observation
 from store.ports import Media, Store
 from web.language import Language
-from web.limits import Attempts, Buckets
+from web.limits import Attempts, Buckets, Signatures
 from web.live import LiveStream
 from web.recent import Recent
 from web.settings import WebSettings
@@ -75,6 +75,7 @@ class Parts:
     failed_addresses: Attempts
     sign_in_slots: asyncio.Semaphore
     device_buckets: Buckets
+    signatures: Signatures
     recent: Recent
     assessor: Assessor | None = None
     seal: Seal | None = None

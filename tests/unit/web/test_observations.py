@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -110,6 +111,40 @@ async def test_a_device_with_a_key_must_sign(kitchen: Kitchen) -> None:
     for wrong in (said, signed(said, b"another key")):
         answer = await post(kitchen, wrong, basic(OTHER_SCALE))
         assert (answer.status_code, answer.json()["code"]) == (401, "E021")
+    assert (await post(kitchen, signed(said, key), basic(OTHER_SCALE))).status_code == 200
+
+
+async def test_three_wrong_signatures_in_ten_minutes_block_a_device_until_it_has_a_new_key(kitchen: Kitchen) -> None:
+    with kitchen.store.reading() as uow:
+        device = uow.devices.get(OTHER_SCALE)
+    assert device is not None
+    assert device.key is not None
+    said = envelope(uscc=OTHER, device_id=OTHER_SCALE)
+    right, wrong = signed(said, device.key), signed(said, b"another key")
+    for _ in range(2):
+        assert (await post(kitchen, wrong, basic(OTHER_SCALE))).json()["code"] == "E021"
+    kitchen.clock.forward(minutes=10)
+    assert (await post(kitchen, wrong, basic(OTHER_SCALE))).json()["code"] == "E021", "the first two are long ago"
+    assert (await post(kitchen, right, basic(OTHER_SCALE))).status_code == 200
+    for _ in range(2):
+        await post(kitchen, wrong, basic(OTHER_SCALE))
+    blocked = await post(kitchen, right, basic(OTHER_SCALE))
+    assert (blocked.status_code, blocked.json()["code"]) == (403, "E020")
+    with kitchen.store.writing() as uow:
+        uow.devices.put(replace(device, key=b"a new key of 32 bytes, for signing"))
+        uow.commit()
+    new = signed(said, b"a new key of 32 bytes, for signing")
+    assert (await post(kitchen, new, basic(OTHER_SCALE))).status_code != 403, "registered anew, it speaks again"
+
+
+async def test_an_official_who_posts_in_a_devices_name_cannot_block_it(kitchen: Kitchen) -> None:
+    with kitchen.store.reading() as uow:
+        key = uow.devices.get(OTHER_SCALE).key  # type: ignore[union-attr]
+    said = envelope(uscc=OTHER, device_id=OTHER_SCALE)
+    supervisor = await kitchen.bearer("supervisor")
+    for _ in range(4):
+        answer = await supervisor.post("/api/v1/observations", json=signed(said, b"another key"))
+        assert answer.json()["code"] == "E021"
     assert (await post(kitchen, signed(said, key), basic(OTHER_SCALE))).status_code == 200
 
 
