@@ -61,6 +61,7 @@ class Rater:
     def __init__(self, scheme: RatedScheme) -> None:
         self.scheme = scheme
         self._engine: Engine = compiled(scheme)
+        self._measures = {grade: as_wire(told) for grade, told in scheme.measures.items()}
 
     def rating(self, facts: Mapping[str, Any], origins: Mapping[str, Any]) -> Rating:
         """The rating of one merchant; one that cannot be rated is ``unrated`` with the reason, and stops nobody else's."""
@@ -86,11 +87,17 @@ class Rater:
             reasons=tuple(reason.code for reason in rating.reasons),
             lines=tuple((line.id, line.key, _plain(line.points), _plain(line.max)) for line in rating.lines),
             points=self._lost(rating),
-            measures=as_wire(rating.measures),
+            measures=self._measures_of(rating),
             hash="",
             rated_at=now,
         )
         return replace(result, hash=result_hash(run, inputs.hash, result))
+
+    def _measures_of(self, rating: Rating) -> dict[str, Any]:
+        """The measures as they are kept; those of a grade are the same for everybody."""
+        of_grade = rating.measures is self.scheme.measures.get(rating.grade)
+        found: dict[str, Any] = self._measures[rating.grade] if of_grade else as_wire(rating.measures)
+        return found
 
     def _lost(self, rating: Rating) -> Decimal | None:
         """What a scheme that deducts took off."""
