@@ -71,13 +71,17 @@ def _instants(warning: Warning, rules: Rules) -> Iterator[tuple[datetime, Due]]:
 
 
 def _rectify_reminders(warning: Warning, rectify_by: datetime) -> Iterator[tuple[datetime, Due]]:
-    """A red warning's merchant is reminded over the last ``rectify_within`` of the limit, or since a later delivery."""
     if warning.level is not Level.RED:
         return
-    started_at = max(rectify_by - warning.rectify_within, warning.notified_at or warning.raised_at)
     for reminder, percent in RECTIFY_REMINDERS.items():
         if percent > (warning.rectify_reminded_percent or 0):
-            yield started_at + (rectify_by - started_at) * percent / 100, reminder
+            yield rectify_reminder_at(warning, rectify_by, percent), reminder
+
+
+def rectify_reminder_at(warning: Warning, rectify_by: datetime, percent: int) -> datetime:
+    """When so much of the merchant's limit has passed: of its last ``rectify_within``, or since a later delivery."""
+    started_at = max(rectify_by - warning.rectify_within, warning.notified_at or warning.raised_at)
+    return started_at + (rectify_by - started_at) * percent / 100
 
 
 def due(warning: Warning, rules: Rules, now: datetime) -> tuple[Due, ...]:

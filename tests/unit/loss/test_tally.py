@@ -58,6 +58,7 @@ def warning(name: str = "w", lot: str = "L", *, raised: float = 0) -> Warning:
         incident_id="i",
         notified_at=at(raised),
         rectify_by=at(raised + 15),
+        rectify_reminded_percent=100,
         close_by=at(raised + 40),
     )
     return replace(made, next_due_at=next_due_at(made, RULES))
