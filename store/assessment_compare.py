@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from store import assessment_tables as own
 from store import tables
@@ -15,6 +15,7 @@ from store.assessments import Beside, Run, RunState
 from store.gathering import Pen
 
 _RUNS, _MERCHANTS = own.runs, tables.merchants
+_NOTHING = (None, None, None, None)
 _PUBLISHED = (RunState.PUBLISHED, RunState.CORRECTED)
 
 
@@ -27,25 +28,14 @@ def beside(pen: Pen, run: Run, *, since: str, region: str) -> list[Beside]:
         since: the first month that is looked at.
         region: prefix of the regions that are looked at; empty = all.
     """
-    now, before = _last(own.results, run), _before(run, since)
-    columns = (
-        _MERCHANTS.c.uscc,
-        _MERCHANTS.c.name,
-        _MERCHANTS.c.region,
-        now.c.grade,
-        now.c.score,
-        before.c.grade.label("grade_before"),
-        before.c.score.label("score_before"),
-        before.c.run_id.label("run_before"),
-        before.c.month.label("month_before"),
-    )
-    joined = now.join(_MERCHANTS, _MERCHANTS.c.uscc == now.c.uscc).outerjoin(
-        before, and_(before.c.uscc == now.c.uscc, before.c.place == 1)
-    )
-    query = select(*columns).select_from(joined).order_by(_MERCHANTS.c.uscc)
+    now = _last(own.results, run)
+    query = select(_MERCHANTS.c.uscc, _MERCHANTS.c.name, _MERCHANTS.c.region, now.c.grade, now.c.score)
+    query = query.select_from(now.join(_MERCHANTS, _MERCHANTS.c.uscc == now.c.uscc)).order_by(_MERCHANTS.c.uscc)
     if region:
         query = query.where(_MERCHANTS.c.region.startswith(region, autoescape=True))
-    return [Beside(*row) for row in pen.execute(query)]
+    # joined here: SQLite would look through all of the results before for each merchant anew
+    before = {row[0]: tuple(row[1:]) for row in pen.execute(_before(run, since))}
+    return [Beside(*row, *before.get(row[0], _NOTHING)) for row in pen.execute(query)]
 
 
 def _last(results: Any, run: Run) -> Any:
@@ -57,7 +47,7 @@ def _last(results: Any, run: Run) -> Any:
 
 
 def _before(run: Run, since: str) -> Any:
-    """Of each merchant the results before, the last one in the first place."""
+    """The query of each merchant's last result before a run."""
     results = own.results.alias("earlier")
     order = (_RUNS.c.month.desc(), _RUNS.c.version.desc(), results.c.revision.desc())
     place = func.row_number().over(partition_by=results.c.uscc, order_by=order)
@@ -67,4 +57,6 @@ def _before(run: Run, since: str) -> Any:
         query = query.where(_RUNS.c.month == run.month, _RUNS.c.version < run.version)
     else:
         query = query.where(_RUNS.c.month < run.month, _RUNS.c.month >= since, _RUNS.c.state.in_(_PUBLISHED))
-    return query.subquery("before")
+    found = query.subquery("before")
+    names = ("uscc", "grade", "score", "run_id", "month")
+    return select(*(found.c[name] for name in names)).where(found.c.place == 1)
