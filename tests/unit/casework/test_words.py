@@ -21,6 +21,20 @@ PARAMS = {
     "name": "酱鸭",
     "expires_at": "2026-11-20T12:00:00.000+08:00",
     "note": "现场发现",
+    "person": "E01",
+    "valid_until": "2026-11-22",
+    "shift_start": "2026-11-23T08:00:00.000+08:00",
+    "additive": "山梨酸钾",
+    "additives": "山梨酸钾、脱氢乙酸钠",
+    "product_lot": "P1",
+    "food_class": "08.03.01",
+    "used": "0.08",
+    "limit": "0.075",
+    "share": "1.07",
+    "ingredient": "酱油",
+    "report_no": "S1",
+    "product": "卤鸭",
+    "items": "菌落总数",
 }
 
 
@@ -57,6 +71,8 @@ def test_every_event_people_may_be_told_of_has_a_headline(event: EventName) -> N
         "points": 15,
         "violation_code": "XV04",
         "device": "后厨摄像头",
+        **{name: value for name, value in PARAMS.items() if name != "class"},
+        "what": "复检合格",
     }
     headline = words.headline(event, data)
     assert "—" not in headline
