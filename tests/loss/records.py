@@ -85,12 +85,13 @@ def pulse(engine: Engine, now: datetime) -> Pulse:
     outbox, warnings, batches = tables.outbox.c, tables.warnings.c, tables.batches.c
     count = select(func.count())
     soon = now + timedelta(hours=1)  # goods that keep until then are no part of the run
+    shortly = now + timedelta(minutes=10)  # nor are the steps of a chain of escalation, half an hour and more after the raising
     with engine.connect() as connection:
         return Pulse(
             observations=connection.scalar(count.select_from(tables.observations)) or 0,
             warnings=connection.scalar(count.select_from(tables.warnings)) or 0,
             pending=connection.scalar(count.where(outbox.state == "pending")) or 0,
-            due=(connection.scalar(count.where(warnings.next_due_at.is_not(None))) or 0)
+            due=(connection.scalar(count.where(warnings.next_due_at < shortly)) or 0)
             + (connection.scalar(count.where(batches.judge_at.is_not(None), batches.judge_at < soon)) or 0),
         )
 
