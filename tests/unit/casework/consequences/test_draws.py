@@ -64,21 +64,16 @@ def test_the_seed_alone_decides_whatever_order_the_units_stand_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("grade", "count", "drawn", "why"),
+    ("counts", "drawn", "why"),
     [
-        ("blue", 1, 1, "ceil(0.2) of one (F.15)"),
-        ("blue", 5, 1, "exactly a fifth"),
-        ("blue", 6, 2, "ceil(1.2)"),
-        ("yellow", 3, 2, "ceil(1.5)"),
-        ("yellow", 4, 2, "exactly half"),
-        ("red", 3, 3, "everybody"),
-        ("green", 3, 0, "online patrol only (Z-13)"),
+        ({"blue": 6, "yellow": 3, "red": 3, "green": 3}, {"blue": 2, "yellow": 2, "red": 3}, "ceil(1.2), ceil(1.5), all, none"),
+        ({"blue": 1, "yellow": 4}, {"blue": 1, "yellow": 2}, "ceil(0.2) of one (F.15), exactly half"),
     ],
 )
-def test_the_share_is_rounded_up_in_integers(scene: Scene, grade: str, count: int, drawn: int, why: str) -> None:
-    publish(scene, street(scene, {grade: count}))
+def test_the_share_is_rounded_up_in_integers(scene: Scene, counts: dict[str, int], drawn: dict[str, int], why: str) -> None:
+    publish(scene, street(scene, counts))
     scene.office.sweep(AFTER_DRAW)
-    assert sum(len(one.case.drawn) for one in found(scene, "draws")) == drawn, why
+    assert {one.case.grade: len(one.case.drawn) for one in found(scene, "draws")} == drawn, why
 
 
 def test_a_merchant_under_an_open_case_is_not_in_the_pool_and_the_draw_says_why(scene: Scene) -> None:

@@ -174,26 +174,23 @@ def say_risk(scene: Scene, uscc: str, static: str, dynamic: str, at: datetime = 
     return case
 
 
-@pytest.mark.parametrize(
-    ("grade", "static", "dynamic", "levels", "state", "why"),
-    [
+def test_two_levels_between_the_national_and_the_local_grade_open_a_review(scene: Scene) -> None:
+    rows = [
         ("green", "10", "20", 0, RiskState.AGREED, "30 is A, green is the best"),
         ("green", "10", "20.1", 1, RiskState.AGREED, "one level apart is no reason"),
         ("green", "20", "25.5", 2, RiskState.REVIEW, "45.5 is C: two levels"),
         ("green", "40", "60", 3, RiskState.REVIEW, "D and the best"),
         ("red", "0", "0", 3, RiskState.REVIEW, "A and the worst: the other way round too"),
         ("provisional", "40", "60", None, RiskState.AGREED, "no grade to compare with"),
-    ],
-)
-def test_two_levels_between_the_national_and_the_local_grade_open_a_review(
-    scene: Scene, grade: str, static: str, dynamic: str, levels: int | None, state: RiskState, why: str
-) -> None:
-    (uscc,) = street(scene, {grade: 1})
-    say_risk(scene, uscc, static, dynamic)
-    assert found(scene, "risk-grades")[0].case.levels is None  # nothing is published yet
-    publish(scene, {uscc: grade})
-    (told,) = found(scene, "risk-grades")
-    assert (told.case.levels, told.case.state) == (levels, state), why
+    ]
+    shops = list(street(scene, {"green": 4, "red": 1, "provisional": 1}))
+    for uscc, (_, static, dynamic, *_rest) in zip(shops, rows, strict=True):
+        say_risk(scene, uscc, static, dynamic)
+    assert {one.case.levels for one in found(scene, "risk-grades")} == {None}  # nothing is published yet
+    publish(scene, {uscc: row[0] for uscc, row in zip(shops, rows, strict=True)})
+    cases = {one.uscc: one.case for one in found(scene, "risk-grades")}
+    for uscc, (_, _, _, levels, state, why) in zip(shops, rows, strict=True):
+        assert (cases[uscc].levels, cases[uscc].state) == (levels, state), why
 
 
 def test_a_review_is_settled_by_a_leader_and_asked_for_again_only_when_a_grade_changes(scene: Scene) -> None:
