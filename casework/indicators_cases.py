@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from casework.indicators_record import Counted, Record, named
+from casework.registers.senders import by_official
 from credit.points import at_of
 from credit.scheme import Scheme
 from domain.deductions import Deduction, DeductionState
@@ -128,10 +129,14 @@ def rodent_late(record: Record) -> Counted:
 
 
 def sampling_failed(record: Record) -> Counted:
-    """C1: an official sampling failed in the month; a later passing retest of the same report takes it back (F.18)."""
+    """C1: an official sampling failed in the month; a passing retest of the same report takes it back (F.18).
+
+    Only an official's word takes it back: what the merchant's own device tells of a retest is a report, not a result (E.2).
+    """
     results: dict[str, Any] = {}
     for item in record.of_month(Kind.SAMPLING_RESULT, late=False):
-        if item.body.get("kind") == "official":
+        retest_passed = item.body.get("retest_of") and item.body.get("conclusion") not in RETEST_WORDS
+        if item.body.get("kind") == "official" and not (retest_passed and not by_official(item)):
             results[str(item.body.get("retest_of") or item.body["report_no"])] = item
     failed = [item.event_id for item in results.values() if item.body.get("conclusion") in RETEST_WORDS]
     return Counted(value=bool(failed), evidence=named(failed))
@@ -160,14 +165,31 @@ def as_violation(entry: Deduction, warning: Warning | None, scheme: Scheme) -> d
     return violation
 
 
+def lost_entries(record: Record, winners: Sequence[Deduction]) -> list[Deduction]:
+    """Entries that lost to one of these in their incident: they cost nothing, but what they forbid of a grade stands (C.4)."""
+    ids = {winner.id for winner in winners}
+    return [
+        entry
+        for entry in record.deductions
+        if entry.state is DeductionState.WITHDRAWN
+        and entry.components.get("lost_to") in ids
+        and entry.decided_at is not None
+        and entry.decided_at < record.cut_at
+    ]
+
+
 def violations_of(
     record: Record, scheme: Scheme
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Sequence[Deduction], Mapping[str, int]]:
-    """What a scheme that deducts charges the month with, what came before, the entries behind, and how many are prior."""
+    """What a scheme that deducts charges the month with, what came before, the entries behind, and how many are prior.
+
+    The losers of an incident are handed over with its winner: the rating charges one of them and looks at the floors of all.
+    """
     warnings = {warning.id: warning for warning in record.warnings}
     own = [entry for entry in final_entries(record) if entry.scheme == scheme.name and entry.violation_code in scheme.rules]
     past = [entry for entry in earlier_entries(record) if entry.scheme == scheme.name and entry.violation_code in scheme.rules]
     prior = sum(1 for entry in own if entry.month < record.month)
+    own += [entry for entry in lost_entries(record, own) if entry.violation_code in scheme.rules]
     return (
         [as_violation(entry, warnings.get(entry.warning_id), scheme) for entry in own],
         [{"code": entry.violation_code, "at": format_instant(at_of(entry))} for entry in past],

@@ -41,6 +41,7 @@ class Lapse(StrEnum):
     REVIEW_OVERDUE = "review_overdue"
     REVIEW_MISSING = "review_missing"
     EXPIRY_UNJUDGED = "expiry_unjudged"
+    REGISTER_UNJUDGED = "register_unjudged"
     NOTICE_UNTOUCHED = "notice_untouched"
     UNDELIVERED = "undelivered"
 
@@ -69,6 +70,7 @@ COUNTED: Mapping[Lapse, tuple[str, str]] = {
         f"state = 'review' AND review_due_at IS NULL AND review_by IS NOT NULL AND {_ANSWERABLE}",
     ),
     Lapse.EXPIRY_UNJUDGED: ("batches", "judge_at <= :late"),
+    Lapse.REGISTER_UNJUDGED: ("register_dues", "due_at <= :late"),
     Lapse.NOTICE_UNTOUCHED: ("outbox", "state = 'pending' AND lane = 'notify' AND next_attempt_at <= :notice"),
     Lapse.UNDELIVERED: ("warnings", f"level = 'red' AND {_OPEN} AND notified_at IS NULL AND raised_at <= :told"),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from domain.observations import Observation
+from typing import Protocol
+
 from domain.parties import Actor, Role
 
 OFFICIALS = frozenset({Role.INSPECTOR.value, Role.SUPERVISOR.value})
@@ -13,7 +14,15 @@ def sender(actor: Actor) -> str:
     return f"{actor.role.value}/{actor.id}"
 
 
-def by_official(observation: Observation) -> bool:
+class Told(Protocol):
+    """What somebody or some device has told."""
+
+    @property
+    def device_id(self) -> str:
+        """The device, or the person's role and id."""
+
+
+def by_official(told: Told) -> bool:
     """Whether an official entered it."""
-    role, stroke, _ = observation.device_id.partition("/")
+    role, stroke, _ = told.device_id.partition("/")
     return bool(stroke) and role in OFFICIALS

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from domain.registers import Due, DueKind
 from domain.rules import Level
 from domain.warnings import State
 from store.oversight import Lapse, Oversight, open_oversight
@@ -75,6 +77,15 @@ def test_every_lapse_is_counted_by_the_same_words_on_both(store: Store, url: str
     }
     execute(url, "DELETE FROM warnings WHERE id IN ('overdue', 'lost', 'late', 'unflagged', 'limit', 'untold')")
     assert lapses(oversight) == {}
+
+
+def test_a_register_whose_time_has_come_is_a_lapse_once_the_sweep_had_its_time(store: Store, oversight: Oversight) -> None:
+    due = Due(kind=DueKind.RETEST, uscc=builders.USCC, subject="R1", due_at=LATE)
+    with store.writing() as unit:
+        unit.records.put_due(due)
+        unit.records.put_due(replace(due, subject="R2", due_at=NOW))
+        unit.commit()
+    assert lapses(oversight) == {Lapse.REGISTER_UNJUDGED: 1}
 
 
 @pytest.mark.parametrize("backend", [pytest.param("postgresql", marks=pytest.mark.service)])

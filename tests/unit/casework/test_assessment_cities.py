@@ -19,7 +19,7 @@ from cli.demo_street import street
 from domain.errors import BadInput
 from store.assessments import Run
 from tests.unit.casework.assessing import CLERK, MONTH, TOLD_AT, Place, configuration, place
-from web.report_page import report_file, report_page, words_of
+from web.report_page import report_file, report_page
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 

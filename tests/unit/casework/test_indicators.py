@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from casework.indicators import BREACHES, EVENTS, GAUGES
-from casework.indicators_cases import camera_violations, escalated_open, rectified_in_time
+from casework.indicators_cases import (
+    camera_violations,
+    escalated_open,
+    rectified_in_time,
+    sampling_failed,
+    violations_of,
+)
 from casework.indicators_devices import camera_online, cold_chain, days_of_data, scene_offline_days
 from casework.indicators_record import common, merged, percent, without
 from casework.indicators_records import certified_staff, consumer_rating, patrols_passed, validity, vouchered_batches
@@ -238,3 +244,44 @@ def test_spans_are_cut_and_laid_over_each_other() -> None:
 def test_a_certificate_holds_a_year_less_a_day(issued_on: str, last_day: str, why: str) -> None:
     paper = replace(word(1, 10), body={"issued_on": issued_on})
     assert validity(paper)[1].isoformat() == last_day, why
+
+
+def sampling(number: int, conclusion: str, *, device: str, retest_of: str | None = None) -> Observation:
+    body: dict[str, Any] = {"report_no": f"R{number}", "kind": "official", "conclusion": conclusion, "product": "卤牛肉"}
+    about = {"lot": "L1"} if retest_of is None else {"lot": "L1", "retest_of": retest_of}
+    return replace(seen(Kind.SAMPLING_RESULT, merchant(), at(number, 9), body | about), device_id=device)
+
+
+@pytest.mark.parametrize(
+    ("teller", "failed", "why"),
+    [
+        ("inspector/u-inspector", False, "an official entered the passing retest"),
+        ("scl-0a1b2c3d", True, "the shop's own scale cannot take an official failure back (E.2)"),
+        ("merchant/u-owner", True, "nor can the merchant"),
+    ],
+)
+def test_only_an_official_takes_a_failed_sample_back(teller: str, failed: bool, why: str) -> None:
+    told = [sampling(3, "fail", device="inspector/u-inspector"), sampling(9, "pass", device=teller, retest_of="R3")]
+    assert sampling_failed(record(*told)).value is failed, why
+
+
+def test_the_losers_of_an_incident_are_handed_over_with_its_winner() -> None:
+    # XV10 (illegal additive) and XV19 are told of one fact: XV10 is charged, XV19 costs nothing, and its floor is still looked at
+    ledger = configuration().schemes["xiangshan"]
+    graver, winner = case(merchant(), ledger, "XV10", "s", at(3, 12), history=[])
+    lighter, entry = case(merchant(), ledger, "XV19", "s", at(3, 13), history=[])
+    lost = replace(
+        entry,
+        state=DeductionState.WITHDRAWN,
+        incident_id=winner.incident_id,
+        components={**entry.components, "lost_to": winner.id},
+    )
+    known = record(warnings=[graver, lighter], deductions=[winner, lost])
+    own, past, entries, _ = violations_of(known, ledger)
+    assert [(each["code"], each["incident_id"]) for each in own] == [
+        ("XV10", winner.incident_id),
+        ("XV19", winner.incident_id),
+    ]
+    assert ([each.id for each in entries], past) == ([winner.id, lost.id], [])
+    taken_back = record(warnings=[graver, lighter], deductions=[replace(winner, state=DeductionState.REVERSED), lost])
+    assert violations_of(taken_back, ledger)[0] == [], "without a winner there is nothing to lose to"
