@@ -71,6 +71,7 @@ def test_every_event_people_may_be_told_of_has_a_headline(event: EventName) -> N
         "points": 15,
         "violation_code": "XV04",
         "device": "后厨摄像头",
+        "alert": "KitchenLogDiskFull",
         **{name: value for name, value in PARAMS.items() if name != "class"},
         "what": "复检合格",
     }

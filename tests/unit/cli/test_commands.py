@@ -157,6 +157,7 @@ def test_config_schema_writes_where_it_is_told(tmp_path: Path) -> None:
     assert {path.stem for path in tmp_path.glob("*.json")} == {
         "site", "merchants", "devices", "users", "rules", "routes", "scheme",
         "assessments", "consequences", "departments", "documents", "workdays",
+        "additives", "channels", "connectors", "escalations",
     }  # fmt: skip
 
 
