@@ -259,8 +259,9 @@ def broker_files(
 
 @app.command()
 def bench(
+    figures: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these figures; all unless named.")] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="NAME", help="Only this figure; may be given again, or NAME,NAME.")
+        list[str] | None, typer.Option("--only", metavar="NAME", help="The same; may be given again, or NAME,NAME.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A look within 90 seconds instead of a run for the record.")] = False,
     as_json: Json = False,
@@ -278,7 +279,7 @@ def bench(
     from cli.bench import bench as measure
 
     size = Size.QUICK if quick else Size.FULL
-    measure(only=only or (), size=size, model=model, kafka_jars=kafka_jars, as_json=as_json, markdown=markdown)
+    measure(only=[*(figures or ()), *(only or ())], size=size, model=model, kafka_jars=kafka_jars, as_json=as_json, markdown=markdown)
 
 
 @audit.command("verify")

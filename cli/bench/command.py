@@ -91,7 +91,7 @@ def chosen(only: Sequence[str]) -> list[str]:
     asked = {name.strip() for word in only for name in word.split(",") if name.strip()}
     if unknown := asked - FIGURES.keys():
         raise ConfigurationError(
-            f"no such figure: {', '.join(sorted(unknown))}", key="--only", hint=f"one of {', '.join(FIGURES)}"
+            f"no such figure: {', '.join(sorted(unknown))}", key="bench", hint=f"one of {', '.join(FIGURES)}"
         )
     return [name for name in FIGURES if not asked or name in asked]
 

@@ -203,9 +203,10 @@ def test_every_figure_can_be_asked_for_and_no_other() -> None:
         figure = figure_of(name)
         assert name == figure.NAME
         assert figure.TITLE
-    refused = CliRunner().invoke(app, ["bench", "--only", "everything"])
-    assert refused.exit_code == 1
-    assert "no such figure: everything" in refused.output
+    for words in (["everything"], ["--only", "everything"], ["sweep", "--only", "everything"]):
+        refused = CliRunner().invoke(app, ["bench", *words])
+        assert refused.exit_code == 1, words
+        assert "no such figure: everything" in refused.output, words
 
 
 def test_kafka_is_skipped_with_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
