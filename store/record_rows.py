@@ -20,7 +20,7 @@ from domain.registers import (
     Shift,
 )
 from store import record_tables as tables
-from store.gathering import Pen
+from store.gathering import Bulk, Pen
 from store.rows import Rows, insert_or_replace, insert_or_skip
 
 _C = tables.certificates.c
@@ -82,6 +82,7 @@ _SAMPLES = (
 _D = tables.dues.c
 _DUE = Rows(Due, tables.dues)
 _PUT_DUE = insert_or_replace(tables.dues, ["kind", "uscc", "subject"])
+PUT_DUES = Bulk(tables.dues, replace=["kind", "uscc", "subject"])
 _ONE_DUE = (
     _D.kind == bindparam("of_kind", type_=_D.kind.type),
     _D.uscc == bindparam("of_uscc"),
@@ -189,7 +190,11 @@ class SqlShopRecords:
 
     def put_due(self, due: Due) -> None:
         """Insert or replace."""
-        self._pen.execute(_PUT_DUE.on(self._pen), _DUE.values(due))
+        values = _DUE.values(due)
+        if self._pen.gathers:
+            self._pen.wait(PUT_DUES, PUT_DUES.row(self._pen.dialect, values))
+        else:
+            self._pen.execute(_PUT_DUE.on(self._pen), values)
 
     def drop_due(self, kind: DueKind, uscc: str, subject: str) -> None:
         """Nothing is to come any more."""

@@ -35,7 +35,7 @@ from store.ledger import SqlDeductions
 from store.operations import Operations, SqlOperations
 from store.outbox import ADD_DELIVERIES, SqlDeadLetters, SqlOutbox, SqlPushSubscriptions
 from store.parties import SqlDevices, SqlMerchants, SqlUsers
-from store.record_rows import SqlShopRecords
+from store.record_rows import PUT_DUES, SqlShopRecords
 from store.records import ShopRecords
 from store.register_rows import SqlRegisters
 from store.registers import Registers
@@ -49,6 +49,7 @@ ORDER = (
     ADD_WEIGHINGS,
     ADD_LOT_CHANGES,
     PUT_BATCHES,
+    PUT_DUES,
     ADD_WARNINGS,
     SAVE_WARNINGS,
     ADD_FINDINGS,

@@ -26,13 +26,14 @@ def follow(work: Work, before: Batch | None, after: Batch, now: datetime) -> Non
     """Keep the expiry index in step with a changed lot; nothing is written where nothing about its expiry changed."""
     if before is not None and is_exposed(before) == is_exposed(after) and before.expires_at == after.expires_at:
         return
-    if before is None and not is_exposed(after):
-        return
-    _next(work, after, now)
+    _next(work, after, now, listed=before is not None and is_exposed(before))
 
 
-def _next(work: Work, batch: Batch, now: datetime) -> None:
+def _next(work: Work, batch: Batch, now: datetime, *, listed: bool) -> None:
+    """Put the lot's next notice into the index, or take the lot out of it if it may be listed there."""
     at = notices.next_notice(batch.expires_at, spans(work, batch), now) if is_exposed(batch) else None
+    if at is None and not listed:
+        return
     if at is None:
         work.uow.records.drop_due(DueKind.LOT_NOTICE, batch.uscc, batch.lot)
     else:
@@ -69,7 +70,7 @@ def pass_lot_notice(work: Work, due: Due, merchant: Merchant, now: datetime) -> 
     if batch is None or not is_exposed(batch) or batch.expires_at <= now:
         work.uow.records.drop_due(due.kind, due.uscc, due.subject)
         return []
-    _next(work, batch, now)
+    _next(work, batch, now, listed=True)
     if not any(batch.expires_at - span <= due.due_at for span in spans(work, batch)):
         return []
     event = Event(
