@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-LEAST: Final = 10
+LEAST: Final = 200
+"""Below it what a transaction costs by itself (the account of a lot is read whole) weighs more than what is in it."""
 GROWS_BY: Final = 2.0
 
 
@@ -22,7 +23,7 @@ class Pace:
 
     def __init__(self, *, target_s: float, most: int) -> None:
         self._target_s, self._most = target_s, most
-        self.size = min(most, max(LEAST, most // 5))
+        self.size = most
 
     def took(self, count: int, seconds: float) -> None:
         """Learn from a transaction of ``count`` events: too slow shrinks at once, quick grows at most to double."""

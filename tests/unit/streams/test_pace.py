@@ -10,25 +10,27 @@ from streams.pace import LEAST, Pace
 
 def test_a_slow_transaction_shrinks_the_next_to_what_fits() -> None:
     pace = Pace(target_s=0.2, most=500)
-    assert pace.size == 100
-    pace.took(100, 0.4)  # 250 a second: 50 fit into 0.2 s
-    assert pace.size == 50
-    pace.took(50, 30.0)  # the database was away
-    assert pace.size == LEAST
+    assert pace.size == 500
+    pace.took(500, 0.4)  # 1250 a second: 250 fit into 0.2 s
+    assert pace.size == 250
+    pace.took(250, 30.0)  # the database was away
+    assert pace.size == LEAST, "smaller ones would only cost more for each event"
 
 
 def test_quick_transactions_grow_it_to_the_most() -> None:
     pace, sizes = Pace(target_s=0.2, most=500), []
-    for _ in range(4):
+    pace.took(500, 30.0)
+    for _ in range(3):
         pace.took(pace.size, pace.size / 5000)  # 5000 a second: 1000 would fit
         sizes.append(pace.size)
-    assert sizes == [200, 400, 500, 500]
+    assert sizes == [400, 500, 500]
 
 
 def test_a_small_quick_one_says_nothing_about_large_ones() -> None:
     pace = Pace(target_s=0.2, most=500)
+    pace.took(500, 30.0)
     pace.took(3, 0.001)
-    assert pace.size == 100
+    assert pace.size == LEAST
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0, 100))))
