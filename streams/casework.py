@@ -1,7 +1,7 @@
 """The casework worker: observations, findings and dead letters into SQL; the deadline sweep; the outbox relay.
 
-An event is acknowledged by hand after the SQL commit. A batch is one transaction, or a few where one would take long; if
-one fails as a whole its events are taken one by one, so that one bad event cannot hold up the others.
+An event is acknowledged by hand after the SQL commit. A batch is one transaction; if it fails as a whole its events are taken one
+by one, so that one bad event cannot hold up the others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 import faust
@@ -32,7 +31,6 @@ from streams.address import bootstrap_servers
 from streams.codecs import decode, read_headers
 from streams.drain import Worker
 from streams.guard import Guard
-from streams.pace import Pace
 from streams.sink import KafkaSink
 from streams.topics import ensure_topics
 from streams.worker import add_agent, faust_app, running
@@ -41,8 +39,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 WITHIN_S = 0.02
-TRANSACTION_S = 0.2
-"""A transaction that takes much longer makes the deadline sweep wait."""
 LOOK_AGAIN_S = 0.5
 TOPICS = [Topic.OBSERVATIONS.value, Topic.FINDINGS.value, Topic.DEAD_LETTERS.value]
 
@@ -72,7 +68,6 @@ class Intake:
 
     def __init__(self, office: Office, guard: Guard, clock: Callable[[], datetime], nudge: Callable[[], None]) -> None:
         self._office, self._guard, self._clock, self._nudge = office, guard, clock, nudge
-        self._paces = {topic: Pace(target_s=TRANSACTION_S, most=BATCH) for topic in (Topic.OBSERVATIONS, Topic.FINDINGS)}
 
     @property
     def guard(self) -> Guard:
@@ -80,13 +75,13 @@ class Intake:
         return self._guard
 
     async def observations(self, batch: Sequence[FaustEvent]) -> None:
-        """Take a batch of observations."""
+        """One transaction for a batch of observations."""
         await self._take(
             batch, Topic.OBSERVATIONS, Observation.from_wire, self._office.take_observations, self._office.take_observation
         )
 
     async def findings(self, batch: Sequence[FaustEvent]) -> None:
-        """Take a batch of findings."""
+        """One transaction for a batch of findings."""
         await self._take(batch, Topic.FINDINGS, Finding.from_wire, self._office.take_findings, self._office.take_finding)
 
     async def _take(
@@ -97,24 +92,7 @@ class Intake:
         take_all: Callable[[Sequence[Fact], datetime], list[list[Event] | KitchenError]],
         take: Callable[[Fact, datetime], list[Event]],
     ) -> None:
-        """Take a batch in as many transactions as keep each of them short."""
-        pace, done = self._paces[topic], 0
-        while done < len(batch):
-            part = batch[done : done + pace.size]
-            began = perf_counter()
-            await self._take_part(part, topic, read, take_all, take)
-            pace.took(len(part), perf_counter() - began)
-            done += len(part)
-
-    async def _take_part(
-        self,
-        batch: Sequence[FaustEvent],
-        topic: Topic,
-        read: Callable[[Mapping[str, Any]], Fact],
-        take_all: Callable[[Sequence[Fact], datetime], list[list[Event] | KitchenError]],
-        take: Callable[[Fact, datetime], list[Event]],
-    ) -> None:
-        """One transaction; if it fails as a whole its events are told apart."""
+        """One transaction for a batch; if it fails as a whole its events are told apart."""
         facts: list[Fact] = []
         sources: list[FaustEvent] = []
         for event in batch:
